@@ -1,0 +1,97 @@
+"""Clips and manifests.
+
+A manifest is a CSV with a row per recording: `path` and `emotion`, and where it is known `speaker`,
+`corpus`, `gender`, `language`, `fold`. Paths are relative to the CSV.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ser_ros.errors import BadManifest, BadValue, LabelError
+from ser_ros.labels import canonical
+
+LICENCES = {
+    "ravdess": "CC BY-NC-SA 4.0",
+    "emodb": "CC0 1.0",
+    "nemo": "CC BY-NC-SA 4.0",
+    "esc10": "CC BY 3.0",
+}
+"""The licences of the corpora that are known by name."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One labelled recording."""
+
+    path: Path
+    emotion: str
+    """One of `labels.VOCABULARY`."""
+    speaker: str = ""
+    """Unique over all corpora (`corpus/speaker`); empty where nobody told."""
+    corpus: str = ""
+    gender: str = ""
+    language: str = ""
+    fold: int | None = None
+    """A part of the corpus that shares no speaker with any other part."""
+
+
+def _clip(row: dict[str, str], root: Path) -> Clip:
+    corpus = (row.get("corpus") or "").strip()
+    speaker = (row.get("speaker") or "").strip()
+    fold = (row.get("fold") or "").strip()
+    return Clip(
+        path=root / row["path"].strip(),
+        emotion=canonical(row["emotion"]),
+        speaker=f"{corpus}/{speaker}" if corpus and speaker else speaker,
+        corpus=corpus,
+        gender=(row.get("gender") or "").strip(),
+        language=(row.get("language") or "").strip(),
+        fold=int(fold) if fold else None,
+    )
+
+
+def read_manifest(path: Path | str) -> list[Clip]:
+    """Read a manifest. Raises `BadManifest`, which names the line; no clip is opened here."""
+    path = Path(path)
+    clips: list[Clip] = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = {"path", "emotion"} - set(reader.fieldnames or ())
+            if missing:
+                raise BadManifest(path, f"it has no column {' and no column '.join(missing)}")
+            for row in reader:
+                try:
+                    if not (row["path"] or "").strip() or row["emotion"] is None:
+                        raise ValueError("path or emotion is empty")
+                    clips.append(_clip(row, path.parent))
+                except (LabelError, ValueError) as error:
+                    raise BadManifest(path, f"line {reader.line_num}: {error}") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadManifest(path, getattr(error, "strerror", None) or str(error)) from error
+    if not clips:
+        raise BadManifest(path, "it lists no recording")
+    return clips
+
+
+def held_out(clips: Iterable[Clip], fold: int) -> tuple[list[Clip], list[Clip]]:
+    """Split into (all other folds, this fold), and make sure that no speaker is in both.
+
+    Raises `BadValue` for a clip without a fold, a fold that is not there, or a speaker in both.
+    """
+    rest: list[Clip] = []
+    held: list[Clip] = []
+    for clip in clips:
+        if clip.fold is None:
+            raise BadValue(f"The fold of '{clip.path}'", clip.fold, "a number in the manifest")
+        (held if clip.fold == fold else rest).append(clip)
+    if not held or not rest:
+        raise BadValue("held_out_fold", fold, "one of several folds that the manifest names")
+    shared = {clip.speaker for clip in held} & {clip.speaker for clip in rest} - {""}
+    if shared:
+        raise BadValue("The fold of a speaker", sorted(shared)[0], "the same for all clips")
+    return rest, held

@@ -1,0 +1,1 @@
+"""Training: clips in, a model bundle out. Needs the extra `train`."""
