@@ -1,0 +1,282 @@
+"""Framing: blocks of any size in, windows (or chunks) of one size out.
+
+`Framer` is a pure fold over samples and knows no clock. `AudioStream` adds what a robot's audio
+needs around it: formats that change, stamps that jump, data that is broken, and time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ser_ros import audio
+from ser_ros.audio import NETWORK_RATE, AudioFormat, Resampler, Samples
+from ser_ros.errors import AudioError, BadValue, PartialFrame, UnsupportedFormat
+
+SECOND = 1_000_000_000
+"""Nanoseconds."""
+
+GAP_TOLERANCE_NS = SECOND // 10
+"""How far a stamp may lie from where the samples before it end.
+
+Publishers that stamp a chunk when Python woke up jitter by some tens of milliseconds.
+"""
+
+FUTURE_TOLERANCE_NS = SECOND
+"""How far ahead of this machine's clock a chunk may end before it is counted as odd."""
+
+_FOLLOW = 0.05
+"""Share of a tolerated deviation that the stream's time takes over with each chunk.
+
+A sound card's clock and ROS time drift apart by up to some 0.1 ms a second; without this the
+difference would add up to a gap.
+"""
+
+
+class Framer:
+    """Cut a stream of samples, which may come in blocks of any size, into frames.
+
+    Frame k holds the samples [k * hop, k * hop + size). With `hop == size`, the frames and the
+    rest that `flush` gives, one after the other, are the input.
+    """
+
+    def __init__(self, size: int, hop: int) -> None:
+        if size < 1 or hop < 1:
+            raise BadValue("size and hop", (size, hop), "at least one sample each")
+        self.size = size
+        self.hop = hop
+        self._kept: list[Samples] = []
+        self._length = 0
+        self._start = 0
+        self._skip = 0
+
+    def push(self, samples: Samples) -> list[tuple[int, Samples]]:
+        """Add samples, shape (n, ...); return pairs of (index of its first sample, frame)."""
+        # A hop longer than a frame reaches beyond what had come; that part is left out.
+        skipped = min(self._skip, len(samples))
+        self._skip -= skipped
+        self._kept.append(samples[skipped:])
+        self._length += len(samples) - skipped
+        if self._length < self.size:
+            return []
+        joined = np.concatenate(self._kept)
+        starts = range(0, self._length - self.size + 1, self.hop)
+        frames = [(self._start + s, joined[s : s + self.size].copy()) for s in starts]
+        end = starts[-1] + self.hop
+        self._skip = max(0, end - self._length)
+        self._kept = [joined[end:].copy()]
+        self._length = len(self._kept[0])
+        self._start += end
+        return frames
+
+    def flush(self) -> tuple[int, Samples] | None:
+        """Return the samples that fill no frame, if there are any, and start afresh."""
+        rest, start = self._kept, self._start
+        empty = self._length == 0
+        self._kept, self._length, self._start, self._skip = [], 0, 0, 0
+        return None if empty else (start, np.concatenate(rest))
+
+
+def windows_of(samples: Samples, size: int, hop: int) -> Iterator[Samples]:
+    """Cut a whole clip, shape (n,), into windows: one every hop, and one that ends with the clip.
+
+    A clip shorter than a window is followed by silence.
+    """
+    if len(samples) <= size:
+        yield np.pad(samples, (0, size - len(samples)))
+        return
+    starts = list(range(0, len(samples) - size + 1, hop))
+    if starts[-1] + size < len(samples):
+        starts.append(len(samples) - size)
+    for start in starts:
+        yield samples[start : start + size]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of speech, or of silence, that one estimate is made of."""
+
+    samples: Samples
+    """Mono at the network's rate, shape (size,)."""
+    stamp_ns: int
+    """The time of its first sample, in nanoseconds."""
+    lost: int
+    """Samples, at the network's rate, that were lost since the window before it."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something about a stream that a person should hear of."""
+
+    kind: str
+    """A word to count by, such as `gap`."""
+    sentence: str
+
+
+class AudioStream:
+    """Chunks in, windows out; whatever is odd about a chunk is remarked upon, never raised.
+
+    The framing starts afresh, and the remarks say so, at a gap in the stamps, at a jump back in
+    time and when the format changes, so that no window spans sound that was not heard in one piece.
+    """
+
+    MAX_CHUNK_S = 60.0
+
+    def __init__(
+        self,
+        size: int,
+        hop: int,
+        rate: int = NETWORK_RATE,
+        channel: int | None = None,
+        gap_tolerance_ns: int = GAP_TOLERANCE_NS,
+    ) -> None:
+        self._framer = Framer(size, hop)
+        self._rate = rate
+        self._channel = channel
+        self._tolerance_ns = gap_tolerance_ns
+        self._format: AudioFormat | None = None
+        self._resampler: Resampler | None = None
+        self._start_ns = 0
+        """Time of the sample that the framer counts as 0."""
+        self._heard_ns = 0
+        """Length of what came since then, in nanoseconds."""
+        self._last_stamp_ns: int | None = None
+        self._lost = 0
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def format(self) -> AudioFormat | None:
+        """The format of the newest chunk."""
+        return self._format
+
+    def lose(self, samples: int) -> None:
+        """Count samples, at the network's rate, that were lost outside of the stream."""
+        self._lost += samples
+
+    def restart(self) -> None:
+        """Forget what was heard: the next chunk begins a new stretch."""
+        self._framer.flush()
+        self._resampler = None
+        self._last_stamp_ns = None
+
+    def push(
+        self, data: bytes | bytearray | memoryview, fmt: AudioFormat, stamp_ns: int, now_ns: int
+    ) -> tuple[list[Window], list[Remark]]:
+        """Add one chunk of PCM.
+
+        `stamp_ns` is the time of its first sample, 0 where the publisher gave none: then it is
+        taken to end now, and to follow the chunk before it. `now_ns` is this machine's clock.
+        """
+        remarks: list[Remark] = []
+        samples = self._decode(data, fmt, remarks)
+        for remark in remarks:
+            self.counts[remark.kind] += 1
+        if samples is None:
+            return [], remarks
+        before = len(remarks)
+        duration_ns = len(samples) * SECOND // fmt.rate
+        if stamp_ns == 0 and self._last_stamp_ns is None:
+            stamp_ns = now_ns - duration_ns
+        self._follow(stamp_ns, duration_ns, now_ns, fmt, remarks)
+        for remark in remarks[before:]:
+            self.counts[remark.kind] += 1
+        self._heard_ns += duration_ns
+        if self._resampler is None:
+            self._resampler = Resampler(fmt.rate, self._rate)
+        windows = []
+        for start, frame in self._framer.push(self._resampler.push(samples)):
+            windows.append(Window(frame, self._start_ns + start * SECOND // self._rate, self._lost))
+            self._lost = 0
+        return windows, remarks
+
+    def _decode(
+        self, data: bytes | bytearray | memoryview, fmt: AudioFormat, remarks: list[Remark]
+    ) -> Samples | None:
+        """Return mono samples at the chunk's own rate, or None where there is nothing to hear."""
+        frame = fmt.bytes_per_frame
+        seconds = len(data) / frame / fmt.rate
+        if seconds > self.MAX_CHUNK_S:
+            self._lost += int(seconds * self._rate)
+            self.restart()
+            too_long = UnsupportedFormat("length of a chunk in s", seconds, 0, self.MAX_CHUNK_S)
+            remarks.append(Remark("refused", str(too_long)))
+            return None
+        rest = len(data) % frame
+        if rest:
+            remarks.append(Remark("partial_frame", str(PartialFrame(len(data), frame))))
+            data = memoryview(data)[: len(data) - rest]
+        try:
+            samples = audio.to_mono(audio.decode(data, fmt), self._channel)
+        except AudioError as error:
+            self._lost += int(seconds * self._rate)
+            remarks.append(Remark("refused", str(error)))
+            return None
+        samples, bad = audio.repair(samples)
+        if bad:
+            sentence = (
+                f"{bad} of {len(samples)} samples are not finite numbers; they are taken as "
+                "silence. Check the program that publishes the audio."
+            )
+            remarks.append(Remark("not_finite", sentence))
+        if audio.clipped(samples):
+            sentence = (
+                f"{audio.clipped(samples)} of {len(samples)} samples are at full scale, so the "
+                "voice is distorted; lower the gain of the microphone."
+            )
+            remarks.append(Remark("clipped", sentence))
+        return np.clip(samples, -1.0, 1.0)
+
+    def _follow(
+        self, stamp_ns: int, duration_ns: int, now_ns: int, fmt: AudioFormat, remarks: list[Remark]
+    ) -> None:
+        """Decide whether a chunk continues the stretch, and keep the stretch's time."""
+        expected_ns = self._start_ns + self._heard_ns
+        off_ns = stamp_ns - expected_ns
+        if stamp_ns + duration_ns > now_ns + FUTURE_TOLERANCE_NS:
+            sentence = (
+                f"A chunk ends {(stamp_ns + duration_ns - now_ns) / SECOND:.1f} s in the future; "
+                "the clocks of the two machines differ. Synchronise them (chrony), or set "
+                "use_sim_time on both sides."
+            )
+            remarks.append(Remark("from_future", sentence))
+        if self._last_stamp_ns is None:
+            self._begin(stamp_ns, fmt)
+        elif fmt != self._format:
+            remarks.append(
+                Remark("format_change", f"The audio is now {fmt}; the framing starts afresh.")
+            )
+            self._begin(stamp_ns, fmt)
+        elif stamp_ns == 0 or stamp_ns == self._last_stamp_ns:
+            if stamp_ns:
+                sentence = (
+                    "Two chunks carry the same stamp; they are heard one after the other. The "
+                    "stamp should be the time of the first sample."
+                )
+                remarks.append(Remark("repeated_stamp", sentence))
+        elif off_ns > self._tolerance_ns:
+            missing = off_ns * self._rate // SECOND
+            self._lost += missing
+            sentence = (
+                f"{off_ns / SECOND:.3f} s of audio are missing; the framing starts afresh."
+            )
+            remarks.append(Remark("gap", sentence))
+            self._begin(stamp_ns, fmt)
+        elif off_ns < -self._tolerance_ns:
+            sentence = (
+                f"The time of the audio went back by {-off_ns / SECOND:.3f} s; the framing starts "
+                "afresh."
+            )
+            remarks.append(Remark("time_went_back", sentence))
+            self._begin(stamp_ns, fmt)
+        else:
+            self._start_ns += int(off_ns * _FOLLOW)
+        self._last_stamp_ns = stamp_ns
+
+    def _begin(self, stamp_ns: int, fmt: AudioFormat) -> None:
+        self.restart()
+        self._format = fmt
+        self._start_ns = stamp_ns
+        self._heard_ns = 0
