@@ -1,0 +1,156 @@
+"""A model as an artefact: a folder with a network file and a manifest that vouches for it.
+
+    models/densenet121/
+        manifest.json   labels, features, calibration, training data, licence, figures, SHA-256
+        model.onnx      the network: image in, logits out
+
+Nothing of a bundle is believed before it is checked: size, then hash, then meaning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ser_ros.carried import models_folder, verified_file
+from ser_ros.errors import BundleDamaged, BundleMismatch, BundleMissing, ConfigError, LabelError
+from ser_ros.features import FeatureConfig
+from ser_ros.labels import LabelSet
+
+SCHEMA = 1
+"""The version of the manifest's layout."""
+
+MANIFEST = "manifest.json"
+NETWORK = "model.onnx"
+DEFAULT_MODEL = "densenet121"
+
+_MAX_MANIFEST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns logits into probabilities that can be taken at their word."""
+
+    temperature: float = 1.0
+    """Divides the logits (Guo et al., On Calibration of Modern Neural Networks, 2017)."""
+    uncertain_below: float = 0.5
+    """The probability of the likeliest emotion below which the label is `uncertain`."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified model, ready for a runtime."""
+
+    name: str
+    labels: LabelSet
+    features: FeatureConfig
+    calibration: Calibration
+    network: bytes = field(repr=False)
+    """The network as ONNX: input `image` (n, channels, bands, frames), output `logits` (n, labels).
+
+    """
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What the manifest tells people: description, licence, training, metrics."""
+    folder: Path | None = None
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.network).hexdigest()
+
+    def manifest(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "labels": list(self.labels.labels),
+            "merged": dict(self.labels.merged),
+            "features": self.features.to_dict(),
+            "calibration": {
+                "temperature": self.calibration.temperature,
+                "uncertain_below": self.calibration.uncertain_below,
+            },
+            "network": {
+                "file": NETWORK,
+                "bytes": len(self.network),
+                "sha256": self.sha256,
+                "input_shape": list(self.features.shape),
+            },
+            **self.about,
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write the bundle aside, then rename it into its place."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as aside:
+            new = Path(aside, "new")
+            new.mkdir()
+            (new / NETWORK).write_bytes(self.network)
+            text = json.dumps(self.manifest(), indent=2, ensure_ascii=False) + "\n"
+            (new / MANIFEST).write_text(text, encoding="utf-8")
+            if folder.exists():
+                folder.rename(Path(aside, "old"))
+            new.rename(folder)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Bundle:
+        """Read and verify a bundle.
+
+        Raises `BundleMissing`, `BundleDamaged` or `BundleMismatch`, which name what is wrong.
+        """
+        folder = Path(folder)
+        manifest = _read_manifest(folder)
+        try:
+            if manifest["schema"] != SCHEMA:
+                raise BundleMismatch(folder, "the manifest's schema", manifest["schema"], SCHEMA)
+            labels = LabelSet.of(manifest["labels"], manifest.get("merged", {}))
+            features = FeatureConfig.from_dict(manifest["features"])
+            calibration = Calibration(**manifest["calibration"])
+            network = manifest["network"]
+            shape = tuple(network["input_shape"])
+            name = str(manifest["name"])
+        except (ConfigError, LabelError) as error:
+            raise BundleMismatch(folder, "its manifest", error, "what this version knows") from None
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BundleMismatch(folder, "its manifest", repr(error), "every key of it") from error
+        if shape != features.shape:
+            raise BundleMismatch(folder, "the network's input shape", shape, features.shape)
+        if calibration.temperature <= 0 or not 0 <= calibration.uncertain_below <= 1:
+            raise BundleMismatch(folder, "its calibration", calibration, "a positive temperature")
+        file = folder / Path(str(network["file"])).name
+        content = verified_file(file, network["sha256"], network["bytes"])
+        known = {"schema", "name", "labels", "merged", "features", "calibration", "network"}
+        about = {key: value for key, value in manifest.items() if key not in known}
+        return cls(name, labels, features, calibration, content, about, folder)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        if path.stat().st_size > _MAX_MANIFEST_BYTES:
+            raise BundleDamaged(path, "size", path.stat().st_size, f"under {_MAX_MANIFEST_BYTES}")
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleMissing(folder, f"readable {MANIFEST}", bundles()) from error
+    except ValueError as error:
+        raise BundleMismatch(path, "the manifest", f"no JSON ({error})", "JSON") from error
+    if not isinstance(manifest, dict):
+        raise BundleMismatch(path, "the manifest", type(manifest).__name__, "a JSON object")
+    return manifest
+
+
+def bundles() -> list[str]:
+    """Return the names of the carried bundles."""
+    return sorted(path.parent.name for path in models_folder().glob(f"*/{MANIFEST}"))
+
+
+def find_bundle(name: str = "") -> Path:
+    """Return the folder of a bundle given by path or by the name of a carried one."""
+    if not name:
+        return models_folder() / DEFAULT_MODEL
+    path = Path(name).expanduser()
+    return path if path.is_dir() or os.sep in name else models_folder() / name

@@ -1,0 +1,56 @@
+"""What the package carries beside its code: where it lies, and that it is what it should be."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from ser_ros.errors import BundleDamaged, BundleMissing
+
+_MAX_BYTES = 1 << 28
+"""No network of this project is near 256 MiB; a larger file is a mistake or an attack."""
+
+
+def verified_file(path: Path, sha256: str, size: int | None = None) -> bytes:
+    """Return a file's content if its size and hash are as told.
+
+    Raises `BundleMissing` or `BundleDamaged`.
+    """
+    try:
+        found = path.stat().st_size
+        if size is not None and found != size:
+            raise BundleDamaged(path, "size in bytes", found, size)
+        if found > _MAX_BYTES:
+            raise BundleDamaged(path, "size in bytes", found, f"at most {_MAX_BYTES}")
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleMissing(path.parent, f"readable {path.name}") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
+        raise BundleDamaged(path, "SHA-256", digest, sha256)
+    return content
+
+
+def models_folder() -> Path:
+    """Return the folder of the carried models.
+
+    Looked for in this order: the environment's SER_ROS_MODELS, the source tree, the installed
+    Python package, the share folder of the ROS package.
+    """
+    told = os.environ.get("SER_ROS_MODELS")
+    if told:
+        return Path(told)
+    package = Path(__file__).resolve().parent
+    places = [package.parent / "models", package / "models"]
+    places += [
+        Path(prefix, "share", "ser_ros", "models")
+        for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+        if prefix
+    ]
+    return next((place for place in places if place.is_dir()), places[0])
+
+
+def recordings() -> list[Path]:
+    """Return the short recordings of acted speech that the demo plays, one per emotion."""
+    return sorted((models_folder().parent / "recordings").glob("*.flac"))

@@ -1,0 +1,86 @@
+"""How a process is doing: rates, latencies and a watchdog, on time that comes in from outside."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+class Level(enum.IntEnum):
+    """The levels of `diagnostic_msgs/DiagnosticStatus`."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+    STALE = 3
+
+
+@dataclass
+class Report:
+    """One line of diagnostics: how bad it is, in a sentence, with the values behind it."""
+
+    name: str
+    level: Level = Level.OK
+    message: str = "OK"
+    values: dict[str, str] = field(default_factory=dict)
+
+    def add(self, level: Level, message: str) -> None:
+        """Raise the level; messages of problems join, worst first come first."""
+        if level is Level.OK:
+            return
+        self.message = message if self.level is Level.OK else f"{self.message} {message}"
+        self.level = max(self.level, level)
+
+
+class Latencies:
+    """The newest durations, in seconds, and their percentiles."""
+
+    def __init__(self, keep: int = 512) -> None:
+        self._newest: deque[float] = deque(maxlen=keep)
+
+    def add(self, seconds: float) -> None:
+        self._newest.append(seconds)
+
+    def percentile(self, q: float) -> float:
+        """Return the q-th percentile, 0 to 100, in seconds; NaN before the first."""
+        return float(np.percentile(list(self._newest), q)) if self._newest else float("nan")
+
+
+class Rate:
+    """Events per second over the last `span_s` seconds."""
+
+    def __init__(self, span_s: float = 10.0) -> None:
+        self._span_s = span_s
+        self._times: deque[float] = deque()
+
+    def add(self, now_s: float) -> None:
+        self._times.append(now_s)
+        self._forget(now_s)
+
+    def per_second(self, now_s: float) -> float:
+        self._forget(now_s)
+        return len(self._times) / self._span_s
+
+    def _forget(self, now_s: float) -> None:
+        while self._times and now_s - self._times[0] > self._span_s:
+            self._times.popleft()
+
+
+class Watchdog:
+    """Tells for how long nothing has come."""
+
+    def __init__(self, limit_s: float, now_s: float) -> None:
+        self.limit_s = limit_s
+        self._last_s = now_s
+
+    def feed(self, now_s: float) -> None:
+        self._last_s = now_s
+
+    def silent_s(self, now_s: float) -> float:
+        return max(0.0, now_s - self._last_s)
+
+    def expired(self, now_s: float) -> bool:
+        return self.silent_s(now_s) > self.limit_s

@@ -1,0 +1,135 @@
+"""What computes the network: ONNX Runtime, OpenVINO, or torch, behind one call.
+
+`auto` takes OpenVINO where it is installed, for it is the fastest on the processors that robots
+carry, and ONNX Runtime otherwise. Torch is only there to compare with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ser_ros.bundle import Bundle
+from ser_ros.errors import BadValue, BundleMismatch, MissingExtra, RuntimeUnavailable
+from ser_ros.features import Image
+
+Logits = npt.NDArray[np.float32]
+"""float32 of shape (labels,)."""
+
+INPUT, OUTPUT = "image", "logits"
+
+
+class Runtime(Protocol):
+    """A loaded network."""
+
+    name: str
+
+    def __call__(self, image: Image) -> Logits: ...
+
+
+class OnnxRuntime:
+    name = "onnxruntime"
+
+    def __init__(self, bundle: Bundle, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # A robot's other nodes need the core more than this one needs the last microsecond.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                bundle.network, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its exceptions share no base class
+            raise BundleMismatch(_where(bundle), "the network", error, "a valid ONNX file") from None
+        _check_input(bundle, [tuple(i.shape) for i in self._session.get_inputs()])
+
+    def __call__(self, image: Image) -> Logits:
+        (logits,) = self._session.run([OUTPUT], {INPUT: image[None]})
+        return np.asarray(logits[0], np.float32)
+
+
+class OpenVino:
+    name = "openvino"
+
+    def __init__(self, bundle: Bundle, threads: int) -> None:
+        import openvino
+
+        core = openvino.Core()
+        settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
+        try:
+            model = core.read_model(model=bundle.network)
+            self._model = core.compile_model(model, "CPU", settings)
+        except RuntimeError as error:
+            raise BundleMismatch(_where(bundle), "the network", error, "a valid ONNX file") from None
+        shapes = [
+            tuple(d.get_length() if d.is_static else None for d in i.get_partial_shape())
+            for i in model.inputs
+        ]
+        _check_input(bundle, shapes)
+        self._request = self._model.create_infer_request()
+
+    def __call__(self, image: Image) -> Logits:
+        found = self._request.infer({INPUT: image[None]})
+        return np.array(found[OUTPUT][0], np.float32)
+
+
+class Torch:
+    name = "torch"
+
+    def __init__(self, bundle: Bundle, threads: int) -> None:
+        import torch
+
+        from ser_ros.training.export import network_of
+
+        torch.set_num_threads(threads)
+        self._torch = torch
+        self._network = network_of(bundle)
+
+    def __call__(self, image: Image) -> Logits:
+        with self._torch.inference_mode():
+            logits = self._network(self._torch.from_numpy(image[None]))
+        return np.asarray(logits[0].numpy(), np.float32)
+
+
+RUNTIMES: dict[str, Callable[[Bundle, int], Runtime]] = {
+    runtime.name: runtime for runtime in (OnnxRuntime, OpenVino, Torch)
+}
+CHOICES = ("auto", *RUNTIMES)
+
+
+def open_runtime(bundle: Bundle, name: str = "auto", threads: int = 1) -> Runtime:
+    """Load the network. Raises `RuntimeUnavailable`, or `BundleMismatch` where it does not fit."""
+    if name not in CHOICES:
+        raise BadValue("runtime", name, f"one of {', '.join(CHOICES)}")
+    if name == "auto":
+        name = "openvino" if find_spec("openvino") else "onnxruntime"
+    try:
+        runtime = RUNTIMES[name](bundle, threads)
+    except (ImportError, MissingExtra) as error:
+        raise RuntimeUnavailable(name, str(error)) from error
+    found = runtime(np.zeros(bundle.features.shape, np.float32)).shape
+    if found != (len(bundle.labels),):
+        raise BundleMismatch(
+            _where(bundle), "the network's number of outputs", found, f"({len(bundle.labels)},)"
+        )
+    return runtime
+
+
+def _where(bundle: Bundle) -> object:
+    return bundle.folder or bundle.name
+
+
+def _check_input(bundle: Bundle, shapes: list[tuple[object, ...]]) -> None:
+    """Refuse a network whose input is not the image that the manifest tells of."""
+    found = shapes[0][1:] if len(shapes) == 1 else shapes
+    if found != bundle.features.shape:
+        raise BundleMismatch(
+            _where(bundle), "the network's own input shape", found, bundle.features.shape
+        )
