@@ -1,6 +1,7 @@
 # Source this in bash or zsh, from any folder: `. scripts/env.sh`. It gives a shell in which
 # ser_ros, its messages and ROS 2 are found. SER_ROS_DISTRO chooses jazzy (default) or kilted.
 # (A plain sh does not tell a sourced file where it lies.)
+# shellcheck shell=bash disable=SC1090,SC1091
 
 _ser_ros_env() {
   local root=$1 shell=$2 distro venv name entry kept rest
