@@ -151,31 +151,34 @@ def level_dbfs(samples: Samples) -> float:
 
 
 class Resampler:
-    """Bring a mono stream from one rate to another, block by block, without a seam.
+    """Bring a stream from one rate to another, block by block, without a seam.
 
-    The filter looks ahead, so it holds back some milliseconds; `flush` gives them.
+    Blocks have the shape (n,) with one channel, and (n, channels) with more. The filter looks
+    ahead, so it holds back some milliseconds; `flush` gives them. Sample k of what comes out lies
+    at the time k / rate_out of what went in.
     """
 
-    def __init__(self, rate_in: int, rate_out: int) -> None:
+    def __init__(self, rate_in: int, rate_out: int, channels: int = 1) -> None:
         self.rate_in = rate_in
         self.rate_out = rate_out
+        self._nothing = np.zeros(0 if channels == 1 else (0, channels), np.float32)
         self._stream = (
             None
             if rate_in == rate_out
-            else soxr.ResampleStream(rate_in, rate_out, num_channels=1, dtype="float32")
+            else soxr.ResampleStream(rate_in, rate_out, num_channels=channels, dtype="float32")
         )
 
     def push(self, samples: Samples) -> Samples:
+        """Add samples, and return those that are ready."""
         if self._stream is None:
             return samples
         return np.asarray(self._stream.resample_chunk(np.ascontiguousarray(samples)), np.float32)
 
     def flush(self) -> Samples:
+        """End the stream, and return what was held back."""
         if self._stream is None:
-            return np.zeros(0, np.float32)
-        return np.asarray(
-            self._stream.resample_chunk(np.zeros(0, np.float32), last=True), np.float32
-        )
+            return self._nothing
+        return np.asarray(self._stream.resample_chunk(self._nothing, last=True), np.float32)
 
 
 def blocks_of(path: Path | str, block_s: float = _FILE_BLOCK_S) -> Iterator[tuple[Samples, int]]:

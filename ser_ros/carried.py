@@ -32,25 +32,30 @@ def verified_file(path: Path, sha256: str, size: int | None = None) -> bytes:
     return content
 
 
-def models_folder() -> Path:
-    """Return the folder of the carried models.
-
-    Looked for in this order: the environment's SER_ROS_MODELS, the source tree, the installed
-    Python package, the share folder of the ROS package.
-    """
-    told = os.environ.get("SER_ROS_MODELS")
+def _folder(name: str, told: str | None = None) -> Path:
+    """Return a carried folder: in the source tree, the installed package, or the ROS share."""
     if told:
         return Path(told)
     package = Path(__file__).resolve().parent
-    places = [package.parent / "models", package / "models"]
+    places = [package.parent / name, package / name]
     places += [
-        Path(prefix, "share", "ser_ros", "models")
+        Path(prefix, "share", "ser_ros", name)
         for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
         if prefix
     ]
     return next((place for place in places if place.is_dir()), places[0])
 
 
-def recordings() -> list[Path]:
-    """Return the short recordings of acted speech that the demo plays, one per emotion."""
-    return sorted((models_folder().parent / "recordings").glob("*.flac"))
+def models_folder() -> Path:
+    """Return the folder of the carried models; the environment's SER_ROS_MODELS goes first."""
+    return _folder("models", os.environ.get("SER_ROS_MODELS"))
+
+
+def config_folder() -> Path:
+    """Return the folder of the carried configuration."""
+    return _folder("config")
+
+
+def recordings_folder() -> Path:
+    """Return the folder of the short recordings of acted speech that the demo plays."""
+    return _folder("recordings")

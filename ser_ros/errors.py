@@ -9,6 +9,7 @@
     ├── BundleError      BundleMissing · BundleDamaged · BundleMismatch · RuntimeUnavailable
     ├── ConfigError      UnreadableConfig · UnknownKey · BadValue
     ├── ManifestError    BadManifest · NothingToScore
+    ├── FileError        CannotWrite
     └── TrainingError    EmptyClass · NonFiniteLoss · MissingExtra
 
 Each class takes facts and writes its own sentence: what is, what was expected, what to do about it.
@@ -223,6 +224,21 @@ class NothingToScore(ManifestError):
         super().__init__(
             f"No clip of '{path}' has an emotion that the model knows; expected some of "
             f"{_listed(labels)}."
+        )
+
+
+# ── files ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class FileError(SerError):
+    """A file cannot be made."""
+
+
+class CannotWrite(FileError):
+    def __init__(self, path: Path | str, why: str) -> None:
+        super().__init__(
+            f"'{path}' cannot be written ({why}); choose a folder that exists, that you may write "
+            "to and that has room."
         )
 
 

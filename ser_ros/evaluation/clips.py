@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from ser_ros import audio
 from ser_ros.classifier import Classifier, Probabilities
 from ser_ros.corpora import Clip
-from ser_ros.errors import AudioError
 from ser_ros.evaluation.metrics import Scores, score
 
 
@@ -23,28 +22,16 @@ class Judged:
     probabilities: Probabilities
 
 
-def judge(
-    classifier: Classifier,
-    clips: Iterable[Clip],
-    unreadable: Callable[[AudioError], None],
-) -> Iterable[Judged | None]:
-    """Yield a judgement per clip, None for one that the model's labels leave out.
+def judge(classifier: Classifier, clip: Clip) -> Judged | None:
+    """Judge a clip; None for an emotion that the model's labels leave out.
 
-    A clip that cannot be read is told to `unreadable` and yields None too.
+    Raises `AudioError` for a clip that cannot be read.
     """
-    for clip in clips:
-        truth = classifier.bundle.labels.index(clip.emotion)
-        if truth is None:
-            yield None
-            continue
-        try:
-            samples = audio.load(clip.path, classifier.bundle.features.rate)
-        except AudioError as error:
-            unreadable(error)
-            yield None
-            continue
-        mean, _ = classifier.clip(samples)
-        yield Judged(clip, truth, mean.probabilities)
+    truth = classifier.bundle.labels.index(clip.emotion)
+    if truth is None:
+        return None
+    mean, _ = classifier.clip(audio.load(clip.path, classifier.bundle.features.rate))
+    return Judged(clip, truth, mean.probabilities)
 
 
 def scores_of(classifier: Classifier, judged: Sequence[Judged]) -> Scores:

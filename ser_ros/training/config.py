@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,17 +100,22 @@ class TrainConfig:
         """Return a file or folder that the configuration names."""
         return self.root / Path(name).expanduser()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything that decides the result, as it goes into the bundle's manifest."""
-        return {key: value for key, value in asdict(self).items() if key != "root"}
+    def deciding(self) -> dict[str, Any]:
+        """Everything that decides the result, and not where or how fast it is computed."""
+        aside = ("root", "manifest", "noise_folder", "workers", "threads", "description")
+        return {key: value for key, value in asdict(self).items() if key not in aside}
 
 
-def read_train_config(path: Path | str) -> TrainConfig:
-    """Raises `UnreadableConfig`, `UnknownKey`, `BadValue` or `UnknownLabel`."""
+def read_train_config(
+    path: Path | str, changes: Mapping[str, object] | None = None
+) -> TrainConfig:
+    """Read a configuration, with some keys replaced by `changes`.
+
+    Raises `UnreadableConfig`, `UnknownKey`, `BadValue` or `UnknownLabel`.
+    """
     path = Path(path)
     values = read_yaml(path)
     values.pop("root", None)
-    config = build(TrainConfig, values, str(path))
-    config = TrainConfig(**{**config.__dict__, "root": path.parent})
+    config = replace(build(TrainConfig, {**values, **(changes or {})}, str(path)), root=path.parent)
     _ = config.label_set  # its labels are checked before anyone waits for the corpora
     return config

@@ -145,7 +145,7 @@ def _save(
 ) -> None:
     """Write aside, then rename: a kill or a full disk leaves the last good checkpoint."""
     state: dict[str, Any] = {
-        "config": config.to_dict(),
+        "config": config.deciding(),
         "epoch": epoch,
         "network": network.state_dict(),
         "optimiser": optimiser.state_dict(),
@@ -168,7 +168,7 @@ def _resume(
     if not path.is_file():
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["config"] != config.to_dict():
+    if state["config"] != config.deciding():
         _log.warning("The checkpoint '%s' is of another configuration; it is not used.", path)
         return 0
     network.load_state_dict(state["network"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from ser_ros.training.calibrate import fit_temperature, mean_probabilities
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.data import load_recordings
 from ser_ros.training.export import to_onnx
-from ser_ros.training.loop import Progress, train
+from ser_ros.training.loop import train
+from ser_ros.training.progress import shown
 
 _log = logging.getLogger(__name__)
 
@@ -36,10 +37,8 @@ class _Heard:
     logits: npt.NDArray[np.float32]
 
 
-def run(
-    config: TrainConfig, folder: Path, out: Path, report: Callable[[Progress], None]
-) -> Bundle:
-    """Train as `config` says, with checkpoints in `folder`, and save the bundle as `out`.
+def run(config: TrainConfig, folder: Path, out: Path) -> Bundle:
+    """Train as `config` says, with a checkpoint in `folder`, and save the bundle as `out`.
 
     Raises `TrainingError`, `ManifestError`, `AudioError` or `ConfigError`.
     """
@@ -49,7 +48,8 @@ def run(
     rest, held = held_out(clips, config.held_out_fold)
     recordings = load_recordings(rest, config.label_set, config.features.rate)
     _log.info("Training on %d clips of %d speakers.", len(recordings), _speakers(rest))
-    network = train(config, recordings, folder, report)
+    with shown() as report:
+        network = train(config, recordings, folder, report)
 
     bundle = Bundle(
         config.name,
@@ -142,7 +142,6 @@ def _about(
         }
         for name in sorted({clip.corpus for clip in used})
     }
-    settings = {k: v for k, v in config.to_dict().items() if k not in ("manifest", "noise_folder")}
     return {
         "description": config.description,
         "licence": _licence({entry["licence"] for entry in corpora.values()}),
@@ -150,7 +149,7 @@ def _about(
             "corpora": corpora,
             "noises": "esc10 (CC BY 3.0)" if config.noise_folder else "none",
             "held_out_speakers": sorted({clip.speaker for clip in held}),
-            "settings": settings,
+            "settings": config.deciding(),
             "ser_ros": __version__,
         },
         "metrics": {

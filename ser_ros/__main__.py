@@ -1,0 +1,60 @@
+"""`python -m ser_ros COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ser_ros import __version__
+from ser_ros.cli import COMMANDS
+from ser_ros.errors import SerError
+
+_INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C ended, by the shells' convention."""
+
+
+def _parser(wanted: str | None) -> argparse.ArgumentParser:
+    """Build the parser; only the command that is wanted, or all for the help, are imported."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ser_ros",
+        description="How the person in front of a robot sounds: angry, neutral, sad or happy.",
+        epilog="`python -m ser_ros COMMAND --help` tells more, with an example.",
+    )
+    parser.add_argument("--version", action="version", version=f"ser_ros {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS if wanted not in COMMANDS else (wanted,):
+        module = import_module(f"ser_ros.cli.{name}")
+        command = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=module.HELP,
+            epilog=f"example:\n{module.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    options = _parser(words[0] if words else None).parse_args(words)
+    try:
+        return int(options.run(options))
+    except SerError as error:
+        print(f"{options.command}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `python -m ser_ros predict ... | head`
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print(f"{options.command}: interrupted.", file=sys.stderr)
+        return _INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""Hearing: chunks in, estimates and states out, with what a busy robot needs in between.
+
+It is the inference node without ROS: it decides which windows are judged, and which are not because
+the robot itself was talking, or because they have become too old. The node only passes messages.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ser_ros.audio import AudioFormat
+from ser_ros.classifier import Classifier, Estimate
+from ser_ros.errors import BadValue
+from ser_ros.framing import SECOND, AudioStream, Remark, Window
+from ser_ros.tracking import State, Tracker, TrackingConfig
+
+_MOST_WAITING = 128
+"""Windows that may wait at most: 20 MB."""
+
+
+@dataclass(frozen=True)
+class HearingConfig:
+    hop_s: float = 1.25
+    """Seconds from window to window."""
+    max_age_s: float = 2.0
+    """Seconds that a window may wait after its last chunk came; an older one is dropped."""
+    mute_tail_s: float = 0.5
+    """Seconds for which the robot's own voice still hangs in the room."""
+    mute_limit_s: float = 30.0
+    """Seconds after which the robot is taken to have stopped talking, should nobody say so."""
+    channel: int | None = None
+    """Which channel to hear, from 0; None for the mean of all."""
+
+    def __post_init__(self) -> None:
+        if self.hop_s <= 0 or self.max_age_s <= 0:
+            raise BadValue("hop and max_age", (self.hop_s, self.max_age_s), "positive seconds")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A window, what it sounds like, and what that makes of the state."""
+
+    window: Window
+    estimate: Estimate
+    state: State
+    lost: int
+    """Samples, at the network's rate, that were lost since the one before."""
+    latency_s: float
+    """Seconds from the arrival of the window's last chunk to now."""
+
+
+class Mute:
+    """The stretches of time in which the robot itself talked."""
+
+    def __init__(self, tail_s: float, limit_s: float) -> None:
+        self._tail_ns = int(tail_s * SECOND)
+        self._limit_ns = int(limit_s * SECOND)
+        self._stretches: deque[tuple[int, int]] = deque(maxlen=64)
+        """From the beginning to the end of the echo; the newest may end in the future."""
+        self._talking = False
+
+    def say(self, speaking: bool, now_ns: int) -> None:
+        """Take in what the robot says of itself at `now_ns`. Saying `true` again prolongs it."""
+        begin_ns, end_ns = self._stretches[-1] if self._stretches else (now_ns, now_ns)
+        goes_on = self._talking and begin_ns <= now_ns < end_ns
+        if speaking:
+            if goes_on:
+                self._stretches.pop()
+            until_ns = now_ns + self._limit_ns + self._tail_ns
+            self._stretches.append((begin_ns if goes_on else now_ns, until_ns))
+        elif goes_on:
+            self._stretches[-1] = (begin_ns, min(end_ns, now_ns + self._tail_ns))
+        self._talking = speaking
+
+    def overdue(self, now_ns: int) -> bool:
+        """Whether the robot should long have said that it stopped."""
+        return self._talking and now_ns >= self._stretches[-1][1]
+
+    def covers(self, start_ns: int, end_ns: int) -> bool:
+        """Whether any of the time from start to end is the robot's own voice."""
+        return any(start_ns < end and begin < end_ns for begin, end in self._stretches)
+
+
+class Hearing:
+    """From chunks to states, one window at a time."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        config: HearingConfig,
+        tracking: TrackingConfig,
+        monotonic: Callable[[], float],
+    ) -> None:
+        """`monotonic` gives seconds that never go back; latencies are measured with it."""
+        rate = classifier.bundle.features.rate
+        hop = max(1, round(config.hop_s * rate))
+        self.classifier = classifier
+        self.config = config
+        self.tracker = Tracker(classifier.labels, tracking)
+        self.stream = AudioStream(classifier.window, hop, rate, config.channel)
+        self.mute = Mute(config.mute_tail_s, config.mute_limit_s)
+        self.counts: Counter[str] = Counter()
+        self._hop = hop
+        self._window_ns = classifier.window * SECOND // rate
+        self._monotonic = monotonic
+        self._waiting: deque[tuple[float, Window]] = deque()
+        self._lost = 0
+
+    @property
+    def waiting(self) -> int:
+        """Windows that have not been judged yet."""
+        return len(self._waiting)
+
+    def chunk(
+        self, data: bytes | bytearray | memoryview, fmt: AudioFormat, stamp_ns: int, now_ns: int
+    ) -> list[Remark]:
+        """Take in a chunk of PCM, see `AudioStream.push`; return what is odd about it."""
+        arrived = self._monotonic()
+        windows, remarks = self.stream.push(data, fmt, stamp_ns, now_ns)
+        self.counts["chunks"] += 1
+        for window in windows:
+            self._lost += window.lost
+            if self.mute.covers(window.stamp_ns, window.stamp_ns + self._window_ns):
+                self.counts["muted"] += 1
+            else:
+                self._waiting.append((arrived, window))
+        return remarks
+
+    def drop_old(self) -> list[Remark]:
+        """Drop the windows that came too long ago, and the oldest of too many: newest wins."""
+        now = self._monotonic()
+        dropped = 0
+        while self._waiting and (
+            now - self._waiting[0][0] > self.config.max_age_s or len(self._waiting) > _MOST_WAITING
+        ):
+            self._waiting.popleft()
+            dropped += 1
+        if not dropped:
+            return []
+        self.counts["dropped"] += dropped
+        self._lost += dropped * self._hop
+        sentence = (
+            f"{dropped} window(s) waited longer than {self.config.max_age_s:g} s and were dropped; "
+            "the machine is too slow for this hop. Raise the hop, or install OpenVINO."
+        )
+        return [Remark("dropped", sentence)]
+
+    def next(self) -> Heard | None:
+        """Judge the next window, or return None where none waits."""
+        if not self._waiting:
+            return None
+        arrived, window = self._waiting.popleft()
+        estimate = self.classifier(window.samples)
+        state = self.tracker.update(estimate, window.stamp_ns + self._window_ns)
+        lost, self._lost = self._lost, 0
+        self.counts["windows"] += 1
+        return Heard(window, estimate, state, lost, self._monotonic() - arrived)
+
+    def restart(self) -> None:
+        """Forget what was heard so far, as after a jump of the clock."""
+        self.stream.restart()
+        self.tracker.reset()
+        self._waiting.clear()

@@ -1,0 +1,84 @@
+"""The behavior node: `emotion_state` in, the name of a behaviour out. Copy it for your own robot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rclpy.lifecycle import LifecyclePublisher
+from std_msgs.msg import String
+
+from ser_ros.behaviors import Selector, read_table
+from ser_ros.carried import config_folder
+from ser_ros.health import Level, Report
+from ser_ros.msg import EmotionState
+from ser_ros.nodes import topics
+from ser_ros.nodes.managed import ManagedNode, spin
+from ser_ros.nodes.parameters import Spec
+
+_TICK_S = 0.2
+"""How often time alone may change the behaviour."""
+
+
+class BehaviorNode(ManagedNode):
+    """Map how a voice sounds to what the robot does, by a table."""
+
+    SPECS = (
+        Spec("table", "", "Path of the YAML table; empty for the carried config/behavior.yaml."),
+    )
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("behavior", **options)
+        self._selector: Selector | None = None
+        self._behaviors: LifecyclePublisher | None = None
+        self._shown = ""
+
+    def open(self) -> None:
+        path = self.value("table") or config_folder() / "behavior.yaml"
+        self._selector = Selector(read_table(Path(path).expanduser()))
+        self._behaviors = self.create_lifecycle_publisher(String, topics.BEHAVIOR, topics.LATCHED)
+
+    def start(self) -> None:
+        self._states = self.create_subscription(
+            EmotionState, topics.EMOTION_STATE, self._hear, topics.LATCHED
+        )
+        self._tick = self.create_timer(_TICK_S, self._pass_time)
+        assert self._selector
+        self._show(self._selector.current)
+
+    def stop(self) -> None:
+        self._shown = ""
+        self.destroy_subscription(self._states)
+        self.destroy_timer(self._tick)
+
+    def close(self) -> None:
+        if self._behaviors:
+            self.destroy_lifecycle_publisher(self._behaviors)
+        self._behaviors = self._selector = None
+
+    def _hear(self, state: EmotionState) -> None:
+        assert self._selector
+        self._show(self._selector.state(state.label, state.confidence, self.now_ns()))
+
+    def _pass_time(self) -> None:
+        assert self._selector
+        self._show(self._selector.tick(self.now_ns()))
+
+    def _show(self, behavior: str) -> None:
+        assert self._behaviors
+        if behavior != self._shown:
+            self._shown = behavior
+            self._behaviors.publish(String(data=behavior))
+            self.get_logger().info(f"Behaviour: {behavior}")
+
+    def diagnose(self) -> list[Report]:
+        report = Report("behavior")
+        if self._selector is None:
+            report.add(Level.WARN, "Not configured.")
+        else:
+            report.values["behavior"] = self._selector.current
+        return [report]
+
+
+def main() -> int:
+    return spin([BehaviorNode])

@@ -1,0 +1,301 @@
+"""The inference node: `audio` in, `emotion` and `emotion_state` out."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from functools import partial
+from typing import Any
+
+from audio_common_msgs.msg import AudioData, AudioDataStamped, AudioInfo
+from rclpy.lifecycle import LifecyclePublisher
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import Image
+from std_msgs.msg import Bool
+
+from ser_ros.audio import AudioFormat, SampleFormat
+from ser_ros.bundle import Bundle, find_bundle
+from ser_ros.classifier import MIN_SPEECH_RATIO, Classifier
+from ser_ros.errors import AudioError
+from ser_ros.framing import Remark
+from ser_ros.health import Latencies, Level, Rate, Report, Watchdog
+from ser_ros.hearing import Heard, Hearing, HearingConfig
+from ser_ros.msg import Emotion, EmotionState
+from ser_ros.nodes import messages, topics
+from ser_ros.nodes.managed import ManagedNode, spin
+from ser_ros.nodes.parameters import Spec
+from ser_ros.runtime import CHOICES
+from ser_ros.tracking import TrackingConfig
+
+_NO_AUDIO_S = 10.0
+"""Seconds without a chunk after which the diagnostics say so."""
+
+
+class InferenceNode(ManagedNode):
+    """Hear chunks of audio from any node and say what the voice in them sounds like."""
+
+    SPECS = (
+        Spec("model", "", "Name of a carried model bundle or path of one; empty for the default."),
+        Spec("runtime", "auto", "What computes the network.", choices=CHOICES),
+        Spec("threads", 1, "Threads of the network and the speech gate.", 1, 64),
+        Spec("hop", 1.25, "Seconds from window to window.", 0.05, 60.0),
+        Spec(
+            "min_speech_ratio",
+            MIN_SPEECH_RATIO,
+            "Share of a window that must be speech for an emotion to be claimed.",
+            0.0,
+            1.0,
+            live=True,
+        ),
+        Spec(
+            "uncertain_below",
+            -1.0,
+            "Probability of the likeliest emotion below which the label is `uncertain`; -1 takes "
+            "the bundle's own.",
+            -1.0,
+            1.0,
+        ),
+        Spec("max_age", 2.0, "Seconds a window may wait before it is dropped.", 0.1, 60.0),
+        Spec("time_constant", 2.0, "Seconds over which the state is smoothed.", 0.1, 60.0),
+        Spec("margin", 0.1, "How much likelier an emotion must be to replace another.", 0.0, 1.0),
+        Spec("silence", 3.0, "Seconds without speech before the state is `no_speech`.", 0.0, 60.0),
+        Spec("stamped", True, "Whether `audio` is AudioDataStamped; false for plain AudioData."),
+        Spec("best_effort", False, "Whether to take `audio` from a best-effort publisher."),
+        Spec("rate", 16000, "Sample rate in Hz until `audio_info` says otherwise.", 8000, 96000),
+        Spec("channels", 1, "Number of channels until `audio_info` says otherwise.", 1, 64),
+        Spec(
+            "sample_format",
+            "S16LE",
+            "Sample format until `audio_info` says otherwise.",
+            choices=tuple(SampleFormat.__members__),
+        ),
+        Spec("channel", -1, "Which channel to hear, from 0; -1 for the mean of all.", -1, 63),
+        Spec("mute_tail", 0.5, "Seconds muted after the robot has spoken.", 0.0, 10.0),
+        Spec(
+            "mute_limit",
+            30.0,
+            "Seconds after which the robot is taken to have stopped speaking.",
+            1.0,
+            600.0,
+        ),
+        Spec("frame_id", "microphone", "frame_id of the messages where the audio has none."),
+    )
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("inference", **options)
+        self._hearing: Hearing | None = None
+        self._format: AudioFormat | None = None
+        self._frame_id = ""
+        self._window_s = 0.0
+        self._model = ""
+        self._emotions: LifecyclePublisher | None = None
+        self._states: LifecyclePublisher | None = None
+        self._pictures: LifecyclePublisher | None = None
+        self._inputs: list[Any] = []
+        # Judging is a callback of its own, one window each, so that the node goes on listening.
+        self._more = self.create_guard_condition(self._judge)
+        self._latencies = Latencies()
+        self._chunk_rate, self._window_rate = Rate(), Rate()
+        self._audio_watch = Watchdog(_NO_AUDIO_S, time.monotonic())
+        self._labels: Counter[str] = Counter()
+
+    # ── lifecycle ─────────────────────────────────────────────────────────────────────────────
+
+    def open(self) -> None:
+        bundle = Bundle.load(find_bundle(self.value("model")))
+        own = self.value("uncertain_below")
+        classifier = Classifier(
+            bundle,
+            self.value("runtime"),
+            self.value("threads"),
+            self.value("min_speech_ratio"),
+            None if own < 0 else own,
+        )
+        channel = self.value("channel")
+        self._hearing = Hearing(
+            classifier,
+            HearingConfig(
+                self.value("hop"),
+                self.value("max_age"),
+                self.value("mute_tail"),
+                self.value("mute_limit"),
+                None if channel < 0 else channel,
+            ),
+            TrackingConfig(
+                self.value("time_constant"),
+                classifier.calibration.uncertain_below,
+                self.value("margin"),
+                self.value("silence"),
+            ),
+            time.monotonic,
+        )
+        self._format = AudioFormat(
+            self.value("rate"),
+            self.value("channels"),
+            SampleFormat.named(self.value("sample_format")),
+        )
+        self._window_s, self._model = bundle.features.window_s, bundle.name
+        self._emotions = self.create_lifecycle_publisher(Emotion, topics.EMOTION, topics.STREAM)
+        self._states = self.create_lifecycle_publisher(
+            EmotionState, topics.EMOTION_STATE, topics.LATCHED
+        )
+        self._pictures = self.create_lifecycle_publisher(Image, topics.SPECTROGRAM, topics.PICTURE)
+        self.get_logger().info(
+            f"Model '{bundle.name}' ({', '.join(classifier.labels)}) on {classifier.runtime.name}: "
+            f"windows of {self._window_s:g} s, one every {self.value('hop'):g} s."
+        )
+
+    def start(self) -> None:
+        audio_qos = topics.PICTURE if self.value("best_effort") else topics.STREAM
+        if self.value("stamped"):
+            audio = self.create_subscription(
+                AudioDataStamped, topics.AUDIO, self._hear_stamped, audio_qos
+            )
+        else:
+            audio = self.create_subscription(AudioData, topics.AUDIO, self._hear_plain, audio_qos)
+        # Not latched on our side: a publisher of either kind is heard.
+        info_qos = QoSProfile(depth=1, durability=DurabilityPolicy.VOLATILE)
+        latched = partial(self.create_subscription, AudioInfo, topics.AUDIO_INFO, self._learn)
+        self._inputs = [
+            audio,
+            latched(topics.LATCHED),
+            latched(info_qos),
+            self.create_subscription(Bool, topics.ROBOT_SPEAKING, self._mute, 10),
+        ]
+        self._audio_watch.feed(time.monotonic())
+
+    def stop(self) -> None:
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        self._inputs = []
+        if self._hearing:
+            self._hearing.restart()
+
+    def close(self) -> None:
+        self._hearing = None
+        for publisher in (self._emotions, self._states, self._pictures):
+            if publisher is not None:
+                self.destroy_lifecycle_publisher(publisher)
+        self._emotions = self._states = self._pictures = None
+
+    def changed(self, values: dict[str, Any]) -> None:
+        if self._hearing and "min_speech_ratio" in values:
+            self._hearing.classifier.min_speech_ratio = values["min_speech_ratio"]
+
+    # ── in ────────────────────────────────────────────────────────────────────────────────────
+
+    def _learn(self, info: AudioInfo) -> None:
+        try:
+            self._format = messages.audio_format(info)
+        except AudioError as error:
+            # Guessing a format would turn speech into noise.
+            self._format = None
+            self.remark("audio_info", str(error))
+
+    def _mute(self, message: Bool) -> None:
+        if self._hearing:
+            self._hearing.mute.say(message.data, self.now_ns())
+
+    def _hear_stamped(self, message: AudioDataStamped) -> None:
+        if message.header.frame_id:
+            self._frame_id = message.header.frame_id
+        self._hear(message.audio, messages.ns_of(message.header.stamp))
+
+    def _hear_plain(self, message: AudioData) -> None:
+        self._hear(message, 0)
+
+    def _hear(self, data: AudioData, stamp_ns: int) -> None:
+        if self._hearing is None:
+            return
+        now = time.monotonic()
+        self._audio_watch.feed(now)
+        self._chunk_rate.add(now)
+        if self._format is None:
+            self._hearing.counts["refused"] += 1
+            return
+        remarks = self._hearing.chunk(
+            memoryview(data.data), self._format, stamp_ns, self.now_ns()
+        )
+        self._tell(remarks)
+        if self._hearing.waiting:
+            self._more.trigger()
+
+    # ── out ───────────────────────────────────────────────────────────────────────────────────
+
+    def _judge(self) -> None:
+        hearing = self._hearing
+        if hearing is None or not self.active:
+            return
+        self._tell(hearing.drop_old())
+        heard = hearing.next()
+        if heard is not None:
+            self._publish(heard)
+        if hearing.waiting:
+            self._more.trigger()
+
+    def _publish(self, heard: Heard) -> None:
+        assert self._emotions and self._states and self._pictures
+        frame_id = self._frame_id or self.value("frame_id")
+        about = (frame_id, self._model, self._window_s)
+        self._emotions.publish(messages.emotion(heard, *about))
+        self._states.publish(messages.emotion_state(heard, *about))
+        if heard.estimate.image is not None and self._pictures.get_subscription_count():
+            picture = messages.spectrogram(heard.estimate.image, heard.window.stamp_ns, frame_id)
+            self._pictures.publish(picture)
+        self._latencies.add(heard.latency_s)
+        self._window_rate.add(time.monotonic())
+        self._labels[heard.estimate.label] += 1
+
+    # ── how it is doing ───────────────────────────────────────────────────────────────────────
+
+    def _tell(self, remarks: list[Remark]) -> None:
+        for remark in remarks:
+            self.remark(remark.kind, remark.sentence)
+
+    def diagnose(self) -> list[Report]:
+        report = Report("inference")
+        hearing, now = self._hearing, time.monotonic()
+        if hearing is None:
+            report.add(Level.WARN, "Not configured.")
+            return [report]
+        stream, counts = hearing.stream, hearing.counts
+        report.values = {
+            "model": self._model,
+            "runtime": hearing.classifier.runtime.name,
+            "audio format": str(self._format or "unknown"),
+            "chunks per second": f"{self._chunk_rate.per_second(now):.2f}",
+            "windows per second": f"{self._window_rate.per_second(now):.2f}",
+            "latency p50 (ms)": f"{self._latencies.percentile(50) * 1e3:.1f}",
+            "latency p99 (ms)": f"{self._latencies.percentile(99) * 1e3:.1f}",
+            "windows judged": str(counts["windows"]),
+            "windows waiting": str(hearing.waiting),
+            "windows dropped": str(counts["dropped"]),
+            "windows muted": str(counts["muted"]),
+            "chunks refused": str(counts["refused"] + stream.counts["refused"]),
+            "chunks cut short": str(stream.counts["partial_frame"]),
+            "chunks with non-finite samples": str(stream.counts["not_finite"]),
+            "chunks clipped": str(stream.counts["clipped"]),
+            "gaps": str(stream.counts["gap"]),
+            "jumps back in time": str(stream.counts["time_went_back"]),
+            "repeated stamps": str(stream.counts["repeated_stamp"]),
+            "stamps in the future": str(stream.counts["from_future"]),
+            "format changes": str(stream.counts["format_change"]),
+            **{f"label {label}": str(count) for label, count in sorted(self._labels.items())},
+        }
+        if not self.active:
+            report.add(Level.WARN, "Not active.")
+        elif self._audio_watch.expired(now):
+            silent_s = self._audio_watch.silent_s(now)
+            report.add(
+                Level.WARN,
+                f"No audio for {silent_s:.0f} s; is the capture node running, and on this topic?",
+            )
+        if self._format is None:
+            report.add(Level.ERROR, "audio_info names a format that is not understood.")
+        if hearing.mute.overdue(self.now_ns()):
+            report.add(Level.WARN, "robot_speaking never became false; it is taken as false.")
+        return [report]
+
+
+def main() -> int:
+    return spin([InferenceNode])

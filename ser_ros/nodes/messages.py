@@ -1,0 +1,133 @@
+"""Messages and the core's types: the one place that knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from audio_common_msgs.msg import AudioData, AudioDataStamped, AudioInfo
+from builtin_interfaces.msg import Duration, Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from sensor_msgs.msg import Image as ImageMessage
+from std_msgs.msg import Header
+
+from ser_ros.audio import AudioFormat, SampleFormat
+from ser_ros.errors import UnknownSampleFormat
+from ser_ros.features import Image
+from ser_ros.framing import SECOND
+from ser_ros.health import Report
+from ser_ros.hearing import Heard
+from ser_ros.msg import Emotion, EmotionState
+
+_UNCOMPRESSED = ("", "wave", "wav", "pcm", "raw")
+"""What `audio_info` calls audio that is not compressed."""
+
+
+def time_of(ns: int) -> Time:
+    return Time(sec=ns // SECOND, nanosec=ns % SECOND)
+
+
+def ns_of(stamp: Time) -> int:
+    return int(stamp.sec) * SECOND + int(stamp.nanosec)
+
+
+def duration_of(seconds: float) -> Duration:
+    ns = round(seconds * SECOND)
+    return Duration(sec=ns // SECOND, nanosec=ns % SECOND)
+
+
+def header(stamp_ns: int, frame_id: str) -> Header:
+    return Header(stamp=time_of(stamp_ns), frame_id=frame_id)
+
+
+def audio_chunk(pcm: bytes, stamp_ns: int, frame_id: str) -> AudioDataStamped:
+    message = AudioDataStamped(header=header(stamp_ns, frame_id))
+    message.audio = AudioData()
+    # An array of bytes is taken over as it is; anything else would be checked byte by byte.
+    message.audio.data.frombytes(pcm)
+    return message
+
+
+def audio_info(fmt: AudioFormat) -> AudioInfo:
+    return AudioInfo(
+        channels=fmt.channels,
+        sample_rate=fmt.rate,
+        sample_format=fmt.sample_format.name,
+        bitrate=fmt.rate * fmt.bytes_per_frame * 8,
+        coding_format="wave",
+    )
+
+
+def audio_format(info: AudioInfo) -> AudioFormat:
+    """Raises `UnknownSampleFormat` or `UnsupportedFormat`."""
+    if info.coding_format.lower() not in _UNCOMPRESSED:
+        raise UnknownSampleFormat(info.coding_format, SampleFormat.__members__)
+    return AudioFormat(
+        int(info.sample_rate), int(info.channels), SampleFormat.named(info.sample_format)
+    )
+
+
+def emotion(heard: Heard, frame_id: str, model: str, window_s: float) -> Emotion:
+    estimate = heard.estimate
+    return Emotion(
+        header=header(heard.window.stamp_ns, frame_id),
+        duration=duration_of(window_s),
+        label=estimate.label,
+        confidence=estimate.confidence,
+        labels=list(estimate.labels),
+        probabilities=estimate.probabilities.tolist(),
+        speech_ratio=estimate.speech_ratio,
+        level=estimate.level_dbfs,
+        samples_lost=min(heard.lost, 2**32 - 1),
+        latency=heard.latency_s,
+        model=model,
+    )
+
+
+def emotion_state(heard: Heard, frame_id: str, model: str, window_s: float) -> EmotionState:
+    state, estimate = heard.state, heard.estimate
+    end_ns = heard.window.stamp_ns + round(window_s * SECOND)
+    return EmotionState(
+        header=header(end_ns, frame_id),
+        since=time_of(state.since_ns),
+        label=state.label,
+        confidence=state.confidence,
+        labels=list(estimate.labels),
+        probabilities=state.probabilities.tolist(),
+        speech_ratio=estimate.speech_ratio,
+        level=estimate.level_dbfs,
+        samples_lost=min(heard.lost, 2**32 - 1),
+        latency=heard.latency_s,
+        window=duration_of(window_s),
+        model=model,
+    )
+
+
+def spectrogram(image: Image, stamp_ns: int, frame_id: str) -> ImageMessage:
+    """Show the first channel as grey, low tones at the bottom, time from left to right."""
+    grey = ((image[0, ::-1] + 1.0) * 127.5).clip(0, 255).astype(np.uint8)
+    message = ImageMessage(
+        header=header(stamp_ns, frame_id),
+        height=grey.shape[0],
+        width=grey.shape[1],
+        encoding="mono8",
+        is_bigendian=0,
+        step=grey.shape[1],
+    )
+    message.data.frombytes(grey.tobytes())
+    return message
+
+
+def diagnostics(reports: Sequence[Report], prefix: str, now_ns: int) -> DiagnosticArray:
+    array = DiagnosticArray(header=header(now_ns, ""))
+    for report in reports:
+        array.status.append(
+            DiagnosticStatus(
+                level=bytes([report.level]),
+                name=f"{prefix}: {report.name}",
+                message=report.message,
+                hardware_id=report.values.get("device", ""),
+                values=[KeyValue(key=key, value=value) for key, value in report.values.items()],
+            )
+        )
+    return array

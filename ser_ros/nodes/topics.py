@@ -1,0 +1,33 @@
+"""The topics: their names, relative so that a robot can remap them, and their QoS with the reasons.
+"""
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+AUDIO = "audio"
+AUDIO_INFO = "audio_info"
+EMOTION = "emotion"
+EMOTION_STATE = "emotion_state"
+ROBOT_SPEAKING = "robot_speaking"
+BEHAVIOR = "behavior"
+SPECTROGRAM = "~/spectrogram"
+LISTEN = "~/listen"
+DIAGNOSTICS = "/diagnostics"
+
+STREAM = QoSProfile(
+    depth=10, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE
+)
+"""For `audio` and `emotion`: nothing is lost on the way, and a reader that stalls meets the newest
+few when it comes back, not a minute of the past."""
+
+LATCHED = QoSProfile(
+    depth=1,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+"""For `audio_info`, `emotion_state` and `behavior`: who comes late still learns how it stands."""
+
+PICTURE = QoSProfile(
+    depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT
+)
+"""For `~/spectrogram`: a picture that comes too late is worth nothing."""
