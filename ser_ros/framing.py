@@ -28,6 +28,9 @@ Publishers that stamp a chunk when Python woke up jitter by some tens of millise
 FUTURE_TOLERANCE_NS = SECOND
 """How far ahead of this machine's clock a chunk may end before it is counted as odd."""
 
+_CLIPPED_SHARE = 1e-3
+"""Share of samples at full scale from which a chunk counts as clipped; single peaks are harmless."""
+
 _FOLLOW = 0.05
 """Share of a tolerated deviation that the stream's time takes over with each chunk.
 
@@ -221,9 +224,10 @@ class AudioStream:
                 "silence. Check the program that publishes the audio."
             )
             remarks.append(Remark("not_finite", sentence))
-        if audio.clipped(samples):
+        clipped = audio.clipped(samples)
+        if clipped > _CLIPPED_SHARE * len(samples):
             sentence = (
-                f"{audio.clipped(samples)} of {len(samples)} samples are at full scale, so the "
+                f"{clipped} of {len(samples)} samples are at full scale, so the "
                 "voice is distorted; lower the gain of the microphone."
             )
             remarks.append(Remark("clipped", sentence))

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import atexit
 import math
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 import soundfile
@@ -36,6 +38,8 @@ from ser_ros.errors import (
 from ser_ros.framing import SECOND
 
 T = TypeVar("T")
+
+Blocks: TypeAlias = Generator[tuple[Samples, int], None, None]
 
 
 class Ended(Exception):  # noqa: N818 - the end of a file is no error
@@ -356,11 +360,13 @@ class _SoundLibrary:
             raise failure[0]
         if outcome:
             return outcome[0]
-        # It would close the stream that hangs when the process ends, and hang as well.
-        atexit.unregister(_sounddevice()._exit_handler)
+        # When the process ends it would close the stream that hangs, and hang as well. The library
+        # is not imported for that: its import may be what hangs.
+        if (library := sys.modules.get("sounddevice")) is not None:
+            atexit.unregister(library._exit_handler)
         raise DeviceRefused(device, f"the sound system has not answered for {timeout_s:g} s")
 
-    def devices(self, afresh: bool = False) -> list[Device]:
+    def devices(self, wanted: str = "any", afresh: bool = False) -> list[Device]:
         """List the input devices, `afresh` with those that were plugged in since the last time."""
 
         def look(sd: Any) -> list[Device]:
@@ -383,7 +389,7 @@ class _SoundLibrary:
                 if found["max_input_channels"] > 0
             ]
 
-        return self.call("any", OPEN_S, look)
+        return self.call(wanted, OPEN_S, look)
 
     def start(
         self, device: Device, options: Sequence[dict[str, Any]], feed: _Feed
@@ -506,7 +512,11 @@ class _Feed:
         An exception that leaves the callback would end the stream without a word.
         """
         try:
-            now_ns, steady_s, stream_s = self._now_ns(), self._steady(), self.clock()
+            now_ns, steady_s = self._now_ns(), self._steady()
+            try:
+                stream_s = self.clock()
+            except Exception:  # a sound system that cannot tell the time; the arrival will do
+                stream_s = math.nan
             copy = samples.copy()
             with self._news:
                 # The flag is told with the next block that is kept, even if this one is not.
@@ -592,14 +602,14 @@ class Microphone:
 
         Raises `MicrophoneUnavailable`, `DeviceNotFound` or `AmbiguousDevice`.
         """
-        return self._choose(_library.devices())
+        return self._choose(_library.devices(self.name, afresh=True))
 
     def open(self) -> None:
         """Begin to listen, at the device's own rate and channels where it refuses others."""
         if self._stream is not None:
             return
         # The first time the list is new anyway.
-        found = _library.devices(afresh=self._stale)
+        found = _library.devices(self.name, afresh=self._stale)
         self._stale = True
         device = self._choose(found)
         channels = self.channels if self._channel is None else self._channel + 1
@@ -752,7 +762,8 @@ class AudioFile:
         """
         total = 0
         for path in self.paths:
-            block, rate = next(audio.blocks_of(path))
+            with closing(cast(Blocks, audio.blocks_of(path))) as blocks:
+                block, rate = next(blocks)
             _Shaper(rate, self.rate, self.channels, self._channel).push(block, 0)
             try:
                 frames = soundfile.info(path).frames
@@ -769,12 +780,14 @@ class AudioFile:
         self._given = 0
         """Samples."""
         self._clock = StreamClock(self.rate)
-        self._began_s = self._steady()
-        self._began_ns = self._now_ns()
+        self._began_s: float | None = None
+        self._broken = ""
+        self._ahead_s = 0.0
+        """How much more sound there will be than time to play it."""
         if self._pace == 0:
-            self._began_ns -= round(total_s * SECOND)
+            self._ahead_s = total_s
         elif self._pace > 1:
-            self._began_ns -= round(total_s * (1 - 1 / self._pace) * SECOND)
+            self._ahead_s = total_s * (1 - 1 / self._pace)
 
     def read(self, timeout_s: float) -> Block | None:
         """Wait until the next block would have been heard.
@@ -792,8 +805,12 @@ class AudioFile:
                 raise Ended from None
             except AudioError:
                 self._played = self._play(self._index + 1)
+                self._broken = "gap"
                 raise
         frames = len(self._next)
+        if self._began_s is None:
+            self._began_s = self._steady()
+            self._began_ns = self._now_ns() - round(self._ahead_s * SECOND)
         if self._pace > 0:
             due_s = self._began_s + (self._given + frames) / self.rate / self._pace
             left_s = due_s - self._steady()
@@ -802,25 +819,26 @@ class AudioFile:
                 return None
             if left_s > 0:
                 self._wait(left_s)
-        stamp_ns = self._stamp(frames)
+        stamp_ns = self._stamp(frames, self._began_s)
         samples, self._next = self._next, None
         self._given += frames
         if self._starts and self._on_file is not None:
             self._on_file(self.paths[self._index], stamp_ns)
         self._starts = False
-        return Block(samples, stamp_ns)
+        broken, self._broken = self._broken, ""
+        return Block(samples, stamp_ns, broken=broken)
 
     def close(self) -> None:
         """Stop; the next `open` begins with the first file."""
         self._played = None
         self._next = None
 
-    def _stamp(self, frames: int) -> int:
+    def _stamp(self, frames: int, began_s: float) -> int:
         if self._pace != 1:
             return self._began_ns + self._given * SECOND // self.rate
         # As if a sound card had told when the block was heard.
         steady_s = self._steady()
-        age_s = steady_s - (self._began_s + self._given / self.rate)
+        age_s = steady_s - (began_s + self._given / self.rate)
         return self._clock.stamp(frames, [age_s], self._now_ns(), steady_s)[0]
 
     def _padded(self, samples: int) -> int:
