@@ -158,9 +158,10 @@ class ManagedNode(LifecycleNode):
         for name, spec in self._specs.items():
             if name in given:
                 value = given[name].value
-                if isinstance(spec.default, float) and type(value) is int:
-                    value = float(value)
-                    given[name] = Parameter(name, Parameter.Type.DOUBLE, value)
+                # `hop:=1` and `device:=3` mean a float and a name, whatever YAML makes of them.
+                if type(value) is int and type(spec.default) in (float, str):
+                    value = type(spec.default)(value)
+                    given[name] = Parameter(name, value=value)
                 spec.check(value)
             try:
                 self.declare_parameter(name, spec.default, spec.descriptor())
