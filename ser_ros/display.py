@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from ser_ros.classifier import Probabilities
@@ -13,6 +14,9 @@ T = TypeVar("T")
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _BAR = 8
 """Characters of a full bar."""
+
+_COLUMN = 10
+"""Characters of a bar in a column of its own."""
 
 _PATIENCE_S = 2.0
 """Seconds after which a person wants to see how far it is."""
@@ -25,10 +29,36 @@ def bar(share: float, width: int = _BAR) -> str:
     return ("█" * full + (_EIGHTHS[part] if part else "")).ljust(width)
 
 
-def bars(labels: Sequence[str], probabilities: Probabilities) -> str:
+def bars(labels: Sequence[str], probabilities: Sequence[float] | Probabilities) -> str:
     """Draw each label with its bar and its share in percent."""
     pairs = zip(labels, probabilities, strict=True)
     return "  ".join(f"{label} {bar(float(p))} {float(p):4.0%}" for label, p in pairs)
+
+
+def file_heading(path: Path, more: str | None = None) -> str:
+    """Return what stands above the lines of a file."""
+    return f"\n{path.name}" + (f" · {more}" if more else "")
+
+
+def offset(seconds: float) -> str:
+    """Write a time within a file: `0:01.25`."""
+    minutes, seconds = divmod(seconds, 60)
+    return f"{minutes:.0f}:{seconds:05.2f}"
+
+
+def columns(labels: Sequence[str]) -> str:
+    """Return the heading of the lines that `line` writes."""
+    names = " ".join(f"{label:<{_COLUMN}.{_COLUMN}}" for label in labels)
+    return f"{'time':>8}  {'label':<9} sure  {names}  latency"
+
+
+def line(
+    when: str, label: str, confidence: float, probabilities: Sequence[float], latency_s: float
+) -> str:
+    """Write an estimate as a line of 80 columns; the latency is written in milliseconds."""
+    shown = " ".join(bar(p, _COLUMN) for p in probabilities)
+    sure = f"{confidence:4.0%}" if any(probabilities) else "   -"
+    return f"{when:>8}  {label:<9} {sure}  {shown} {latency_s * 1e3:5.0f} ms"
 
 
 def progress(items: Sequence[T], what: str) -> Iterator[T]:

@@ -10,6 +10,7 @@
     ├── ConfigError      UnreadableConfig · UnknownKey · BadValue
     ├── ManifestError    BadManifest · NothingToScore
     ├── FileError        CannotWrite
+    ├── RosError         RosMissing
     └── TrainingError    EmptyClass · NonFiniteLoss · MissingExtra
 
 Each class takes facts and writes its own sentence: what is, what was expected, what to do about it.
@@ -239,6 +240,21 @@ class CannotWrite(FileError):
         super().__init__(
             f"'{path}' cannot be written ({why}); choose a folder that exists, that you may write "
             "to and that has room."
+        )
+
+
+# ── ROS ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class RosError(SerError):
+    """ROS is not as it should be."""
+
+
+class RosMissing(RosError):
+    def __init__(self, module: str) -> None:
+        super().__init__(
+            f"The Python module '{module}' is not found, expected ROS 2 and this package's messages; "
+            "run scripts/setup and then `. scripts/env.sh`, or source your workspace."
         )
 
 

@@ -81,4 +81,4 @@ class BehaviorNode(ManagedNode):
 
 
 def main() -> int:
-    return spin([BehaviorNode])
+    return spin(BehaviorNode)

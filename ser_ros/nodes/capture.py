@@ -231,4 +231,4 @@ class CaptureNode(ManagedNode):
 
 
 def main() -> int:
-    return spin([CaptureNode])
+    return spin(CaptureNode)

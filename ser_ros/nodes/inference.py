@@ -99,6 +99,21 @@ class InferenceNode(ManagedNode):
         self._audio_watch = Watchdog(_NO_AUDIO_S, time.monotonic())
         self._labels: Counter[str] = Counter()
 
+    @property
+    def chunks(self) -> int:
+        """Chunks that arrived."""
+        return self._hearing.counts["chunks"] if self._hearing else 0
+
+    @property
+    def windows(self) -> int:
+        """Windows that were judged and published."""
+        return self._hearing.counts["windows"] if self._hearing else 0
+
+    @property
+    def waiting(self) -> int:
+        """Windows that wait to be judged."""
+        return self._hearing.waiting if self._hearing else 0
+
     # ── lifecycle ─────────────────────────────────────────────────────────────────────────────
 
     def open(self) -> None:
@@ -298,4 +313,4 @@ class InferenceNode(ManagedNode):
 
 
 def main() -> int:
-    return spin([InferenceNode])
+    return spin(InferenceNode)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import rclpy
@@ -19,6 +20,7 @@ from rclpy.exceptions import (
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.logging import LoggingSeverity
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from ser_ros.errors import BadValue, SerError, UnknownKey
@@ -28,6 +30,9 @@ from ser_ros.nodes.parameters import Spec
 
 _THROTTLE_S = 5.0
 """Seconds for which a repeated remark is not logged again; it is counted all the same."""
+
+_OVER_S = 0.1
+"""Seconds after which a process looks again whether its work is done."""
 
 _AUTOSTART = Spec(
     "autostart",
@@ -226,30 +231,50 @@ class ManagedNode(LifecycleNode):
         self._diagnostics.publish(messages.diagnostics(reports, prefix, self.now_ns()))
 
 
-def spin(factories: Sequence[Callable[[], ManagedNode]], args: list[str] | None = None) -> int:
-    """Run nodes in this process until Ctrl-C, a termination or a shutdown; return the exit code.
+@dataclass(frozen=True)
+class Crew:
+    """The nodes of one process."""
 
-    0 after every ordinary end; 1, with the reason logged, where a node could not start.
+    managed: Sequence[ManagedNode]
+    plain: Sequence[Node] = ()
+    """Nodes without a lifecycle."""
+    over: Callable[[], bool] | None = None
+    """Whether the work is done; None where it never is."""
+
+
+def spin(make: Callable[[], ManagedNode]) -> int:
+    """Run one node in this process, see `spin_crew`."""
+    return spin_crew(lambda: Crew([make()]))
+
+
+def spin_crew(make: Callable[[], Crew], args: list[str] | None = None) -> int:
+    """Run nodes in this process until they are done, Ctrl-C, a termination or a shutdown.
+
+    Returns the exit code: 0 after every ordinary end; 1, with the reason logged, where a node could
+    not start. `args` are for ROS; None takes those of the command line.
     """
     rclpy.init(args=args)
-    nodes: list[ManagedNode] = []
-    executor = SingleThreadedExecutor()
+    crew = Crew([])
     try:
-        for factory in factories:
-            nodes.append(factory())
-            executor.add_node(nodes[-1])
-        if not all(node.autostart() for node in nodes):
+        crew = make()
+        executor = SingleThreadedExecutor()
+        for node in (*crew.managed, *crew.plain):
+            executor.add_node(node)
+        if not all(node.autostart() for node in crew.managed):
             return 1
-        executor.spin()
+        if crew.over is None:
+            executor.spin()
+        while crew.over is not None and not crew.over():
+            executor.spin_once(timeout_sec=_OVER_S)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except SerError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
     finally:
-        for node in reversed(nodes):
+        for node in crew.managed:
             node.release()
+        for node in (*crew.managed, *crew.plain):
             node.destroy_node()
-        executor.shutdown()
         rclpy.try_shutdown()
     return 0
