@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
@@ -42,8 +43,8 @@ T = TypeVar("T")
 Blocks: TypeAlias = Generator[tuple[Samples, int], None, None]
 
 
-class Ended(Exception):  # noqa: N818 - the end of a file is no error
-    """A source has given all that it had."""
+class Ended(Exception):
+    """A source has given all that it had. That is no error."""
 
 
 class DeviceFailed(DeviceError):
@@ -56,7 +57,7 @@ class DeviceFailed(DeviceError):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
     """A stretch of sound, heard in one piece."""
 
@@ -165,7 +166,7 @@ class StreamClock:
         measurements say.
         """
         duration_s = frames / self.rate
-        plausible = [a for a in ages_s if math.isfinite(a) and -0.01 <= a] or [duration_s]
+        plausible = [a for a in ages_s if math.isfinite(a) and a >= -0.01] or [duration_s]
         anchor_s = next((a for a in plausible if a <= duration_s + self.TRUST_S), duration_s)
         anchor_ns = now_ns - round(anchor_s * SECOND)
         moved_ns = now_ns - round(steady_s * SECOND) - self._offset_ns
@@ -412,7 +413,7 @@ class _SoundLibrary:
                     refusals.append(str(error.args[0]).removeprefix("Error opening InputStream: "))
                     continue
                 try:
-                    feed.clock = lambda: float(stream.time)
+                    feed.clock = partial(getattr, stream, "time")
                     stream.start()
                 except BaseException as error:
                     stream.close()
@@ -468,7 +469,7 @@ def devices() -> list[Device]:
     return _library.devices(afresh=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Heard:
     """What the callback saw; it is made sense of later, elsewhere."""
 
@@ -490,9 +491,7 @@ class _Heard:
 class _Feed:
     """The bounded queue between PortAudio's thread and ours; one for each stream."""
 
-    def __init__(
-        self, limit: int, now_ns: Callable[[], int], steady: Callable[[], float]
-    ) -> None:
+    def __init__(self, limit: int, now_ns: Callable[[], int], steady: Callable[[], float]) -> None:
         self.limit = limit
         """Samples."""
         self.clock: Callable[[], float] = lambda: 0.0
@@ -635,7 +634,8 @@ class Microphone:
         feed = self._feed
         if feed is None:
             raise DeviceRefused(self.name, "it was not opened")
-        if not self._ready and (heard := feed.take(timeout_s)) is not None:
+        # The resampler gives nothing for its first blocks.
+        while not self._ready and (heard := feed.take(timeout_s)) is not None:
             self._heard_s = self._steady()
             self._digest(heard)
         if self._ready:
@@ -754,6 +754,10 @@ class AudioFile:
         self._wait = wait
         self._played: Iterator[Samples] | None = None
         self._next: Samples | None = None
+        self._index = 0
+        """Of the file that the next block is of ..."""
+        self._starts = False
+        """... and whether that block is its first."""
 
     def check(self) -> int:
         """Look at every file, and return the samples that all will give, silence included.
@@ -765,11 +769,7 @@ class AudioFile:
             with closing(cast(Blocks, audio.blocks_of(path))) as blocks:
                 block, rate = next(blocks)
             _Shaper(rate, self.rate, self.channels, self._channel).push(block, 0)
-            try:
-                frames = soundfile.info(path).frames
-            except (OSError, soundfile.LibsndfileError) as error:
-                raise UnreadableFile(path, str(error)) from error
-            total += self._padded(math.ceil(frames * self.rate / rate))
+            total += self._padded(math.ceil(_info(path).frames * self.rate / rate))
         return total
 
     def open(self) -> None:
@@ -847,33 +847,45 @@ class AudioFile:
     def _play(self, first: int = 0) -> Iterator[Samples]:
         """Yield blocks, shape (n, channels), of every file from the first on."""
         while True:
-            for self._index in range(first, len(self.paths)):
-                path = self.paths[self._index]
-                self._starts = True
-                self.name = str(path)
-                yield from self._play_one(path)
+            for index in range(first, len(self.paths)):
+                self._index, self._starts = index, True
+                self.name = str(self.paths[index])
+                yield from self._play_one(self.paths[index])
             if not self._loop:
                 return
             first = 0
 
     def _play_one(self, path: Path) -> Iterator[Samples]:
         block_s = self.BLOCK_S * min(1.0, self._pace or 1.0)
+        step = max(1, round(block_s * self.rate))
+        # The decoder of mp3 loses what it carries from frame to frame when it is told to seek, as
+        # soundfile does after each read: such a file is read in one.
+        info = _info(path)
+        read_s = info.duration + 1 if info.format == "MP3" else block_s
         shaper: _Shaper | None = None
         count = 0
-        for block, rate in audio.blocks_of(path, block_s):
+        for block, rate in audio.blocks_of(path, read_s):
             if shaper is None:
                 self.device_rate = rate
                 shaper = _Shaper(rate, self.rate, self.channels, self._channel)
             samples, _ = shaper.push(block, 0)
             count += len(samples)
-            if len(samples):
-                yield samples
+            yield from _pieces(samples, step)
         if shaper is None:
             return
         rest, _ = shaper.flush()
         count += len(rest)
         silence = np.zeros((self._padded(count) - count, self.channels), np.float32)
-        rest = np.concatenate([rest, silence])
-        step = max(1, round(block_s * self.rate))
-        for start in range(0, len(rest), step):
-            yield rest[start : start + step]
+        yield from _pieces(np.concatenate([rest, silence]), step)
+
+
+def _info(path: Path) -> Any:
+    try:
+        return soundfile.info(path)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise UnreadableFile(path, str(error)) from error
+
+
+def _pieces(samples: Samples, step: int) -> Iterator[Samples]:
+    for start in range(0, len(samples), step):
+        yield samples[start : start + step]

@@ -1,0 +1,3 @@
+"""The room is there for every test of this folder."""
+
+from pulse import room, sound_server  # noqa: F401
