@@ -1,0 +1,178 @@
+"""The real nodes, as processes on a ROS graph of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ser_ros.benchmark.clock import resident_mb
+from ser_ros.benchmark.task import SPEECH_FILE, Result, Task
+from ser_ros.errors import SerError
+
+NEEDED = ("rclpy", "audio_common_msgs", "ser_ros.msg")
+
+_WINDOWS = 20
+"""Windows that an inference node judges before its memory is read."""
+
+_CHUNKS = 3
+"""Chunks that a capture node publishes before its memory is read."""
+
+_PAUSE_S = 0.5
+"""Seconds between windows: a robot's processor does other things between them."""
+
+_PATIENCE_S = 30.0
+"""Seconds after which a node that says nothing is given up."""
+
+
+def environment(folder: str) -> dict[str, str]:
+    """Return variables that keep the nodes to themselves: no other machine, domain or log."""
+    return {
+        "ROS_DOMAIN_ID": str(1 + os.getpid() % 100),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "ROS_LOG_DIR": folder,
+    }
+
+
+def measure(task: Task) -> Result:
+    """Start a node and measure it.
+
+    `ready_s` is from the start of its process to its answer that it is active; it answers only once
+    it spins. Raises `SerError` where it stays silent.
+    """
+    os.environ.update(environment(task.folder))
+    # Only the process that measures loads ROS.
+    import rclpy
+
+    rclpy.init()
+    probe = rclpy.create_node("probe")
+    name, _, runtime = task.name.partition(" ")
+    try:
+        if name == "inference":
+            return _inference(probe, task, runtime)
+        return _capture(probe, task)
+    finally:
+        probe.destroy_node()
+        rclpy.try_shutdown()
+
+
+def _inference(probe: Any, task: Task, runtime: str) -> Result:
+    """Publish windows one by one; `latency` is what the node's messages say, in ms."""
+    from audio_common_msgs.msg import AudioDataStamped
+
+    from ser_ros.benchmark.windows import Windows
+    from ser_ros.bundle import Bundle
+    from ser_ros.framing import SECOND
+    from ser_ros.msg import Emotion
+    from ser_ros.nodes import messages, topics
+
+    features = Bundle.load(Path(task.bundle)).features
+    windows = Windows(task.windows, features.window)
+    latencies: list[float] = []
+    probe.create_subscription(
+        Emotion, topics.EMOTION, lambda m: latencies.append(m.latency * 1e3), topics.STREAM
+    )
+    audio = probe.create_publisher(AudioDataStamped, topics.AUDIO, topics.STREAM)
+    given = {
+        "model": task.bundle,
+        "runtime": runtime,
+        "rate": features.rate,
+        "hop": features.window_s,
+        "min_speech_ratio": 0.0,
+    }
+    with _node(task, "inference", given) as (process, began):
+        ready_s = _ready(probe, "inference", process, began)
+        _until(probe, process, "a subscription", lambda: audio.get_subscription_count() > 0)
+        window_ns = round(features.window_s * SECOND)
+        count = min(_WINDOWS, len(windows))
+        stamp_ns = time.time_ns() - (count + 1) * window_ns
+        for index in range(count):
+            audio.publish(messages.audio_chunk(windows[index], stamp_ns, "microphone"))
+            stamp_ns += window_ns
+            _until(probe, process, "an emotion", lambda n=index: len(latencies) > n)  # type: ignore[misc]
+            time.sleep(_PAUSE_S)
+        figures = {"ready_s": ready_s, "rss_mb": resident_mb(process.pid)}
+    return Result({"latency": latencies}, figures)
+
+
+def _capture(probe: Any, task: Task) -> Result:
+    """Let it play a file, for not every machine has a microphone."""
+    from audio_common_msgs.msg import AudioDataStamped
+
+    from ser_ros.nodes import topics
+
+    chunks: list[Any] = []
+    probe.create_subscription(AudioDataStamped, topics.AUDIO, chunks.append, topics.STREAM)
+    given = {
+        "source": "file",
+        "files": f"[{Path(task.folder, SPEECH_FILE)}]",
+        "loop": "true",
+    }
+    with _node(task, "capture", given) as (process, began):
+        ready_s = _ready(probe, "capture", process, began)
+        _until(probe, process, "a chunk", lambda: len(chunks) >= _CHUNKS)
+        figures = {"ready_s": ready_s, "rss_mb": resident_mb(process.pid)}
+    return Result({}, figures)
+
+
+@contextmanager
+def _node(
+    task: Task, name: str, given: dict[str, Any]
+) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+    """Run a node as a process, and end it; gives (process, its start on the monotonic clock).
+
+    Raises `SerError` with the node's last words where it failed.
+    """
+    code = f"import sys; from ser_ros.nodes.{name} import main; sys.exit(main())"
+    arguments = [word for key, value in given.items() for word in ("-p", f"{key}:={value}")]
+    log = Path(task.folder, f"{name}.log")
+    began = time.monotonic()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, "--ros-args", *arguments], stdout=output, stderr=output
+        )
+    try:
+        yield process, began
+    except SerError as error:
+        words = log.read_text(errors="replace").strip().splitlines() or ["nothing"]
+        raise SerError(f"{error} It said: {words[-1]}") from None
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _ready(probe: Any, name: str, process: subprocess.Popen[bytes], began: float) -> float:
+    from lifecycle_msgs.msg import State
+    from lifecycle_msgs.srv import GetState
+
+    client = probe.create_client(GetState, f"{name}/get_state")
+    _until(probe, process, "its service", client.service_is_ready)
+    while True:
+        answer = client.call_async(GetState.Request())
+        _until(probe, process, "its state", answer.done)
+        if answer.result().current_state.id == State.PRIMARY_STATE_ACTIVE:
+            return time.monotonic() - began
+
+
+def _until(
+    probe: Any, process: subprocess.Popen[bytes], what: str, done: Callable[[], bool]
+) -> None:
+    import rclpy
+
+    given_up = time.monotonic() + _PATIENCE_S
+    while not done():
+        if process.poll() is not None:
+            raise SerError(f"The node ended with exit code {process.returncode}.")
+        if time.monotonic() > given_up:
+            raise SerError(f"The node gave no sign of {what} within {_PATIENCE_S:g} s.")
+        rclpy.spin_once(probe, timeout_sec=0.02)
