@@ -1,0 +1,82 @@
+"""What several tests share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from ser_ros import audio
+from ser_ros.audio import Samples
+from ser_ros.bundle import DEFAULT_MODEL, Bundle
+from ser_ros.carried import models_folder, recordings_folder
+from ser_ros.classifier import Classifier
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def recordings() -> list[Path]:
+    """The eight carried recordings of acted speech."""
+    found = sorted(recordings_folder().glob("*.flac"))
+    assert len(found) == 8
+    return found
+
+
+@pytest.fixture(scope="session")
+def voices(recordings: list[Path]) -> list[Samples]:
+    """The carried recordings as samples at the network's rate."""
+    return [audio.load(path) for path in recordings]
+
+
+@pytest.fixture(scope="session")
+def shipped_folder() -> Path:
+    return models_folder() / DEFAULT_MODEL
+
+
+@pytest.fixture(scope="session")
+def shipped_bundle(shipped_folder: Path) -> Bundle:
+    """The model that the package carries; a package without it is broken, so nothing skips."""
+    return Bundle.load(shipped_folder)
+
+
+@pytest.fixture(scope="session")
+def classifier(shipped_bundle: Bundle) -> Classifier:
+    return Classifier(shipped_bundle, "onnxruntime")
+
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def ser_ros() -> Command:
+    """Run `python -m ser_ros ...` as a user does; return its exit code and what it wrote."""
+
+    def run(*words: object, env: dict[str, str] | None = None, cwd: Path | None = None):
+        return python("-m", "ser_ros", *[str(word) for word in words], env=env, cwd=cwd)
+
+    return run
+
+
+def python(
+    *words: str,
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    prefix: Sequence[str] = (),
+) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own, with this package on its path."""
+    path = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH", "")) if p)
+    return subprocess.run(
+        [*prefix, sys.executable, *words],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        timeout=120,
+        cwd=cwd or ROOT,
+        env={**os.environ, "PYTHONPATH": path, **(env or {})},
+    )
