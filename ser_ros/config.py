@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -21,7 +22,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UnreadableConfig(path, error.strerror or str(error)) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a tag that cannot be
         raise UnreadableConfig(path, " ".join(str(error).split())) from error
     if not isinstance(content, dict):
         raise UnreadableConfig(path, "it is not a mapping of keys to values")
@@ -63,9 +64,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         ):
             raise BadValue(where, value, "a list" if arguments[-1] is ... else "a pair")
         kinds = [arguments[0]] * len(value) if arguments[-1] is ... else arguments
-        return tuple(
-            _convert(kind, item, where) for kind, item in zip(kinds, value, strict=True)
-        )
+        return tuple(_convert(kind, item, where) for kind, item in zip(kinds, value, strict=True))
     if origin is not None and issubclass(origin, Mapping):
         if not isinstance(value, Mapping):
             raise BadValue(where, value, "a mapping")
@@ -74,4 +73,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise BadValue(where, value, f"a value of type {hint.__name__}")
+    if isinstance(value, float) and math.isnan(value):
+        # It would pass every check of the kind `value < 0`.
+        raise BadValue(where, value, "a number")
     return value
