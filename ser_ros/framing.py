@@ -28,6 +28,9 @@ Publishers that stamp a chunk when Python woke up jitter by some tens of millise
 FUTURE_TOLERANCE_NS = SECOND
 """How far ahead of this machine's clock a chunk may end before it is counted as odd."""
 
+PAUSE_NS = SECOND
+"""How much later than it should a chunk without a stamp may come before a pause lies between."""
+
 _CLIPPED_SHARE = 1e-3
 """Share of samples at full scale from which a chunk counts as clipped; single peaks are harmless."""
 
@@ -171,7 +174,8 @@ class AudioStream:
         """Add one chunk of PCM.
 
         `stamp_ns` is the time of its first sample, 0 where the publisher gave none: then it is
-        taken to end now, and to follow the chunk before it. `now_ns` is this machine's clock.
+        taken to follow the chunk before it, or to end now where there was none for a while. `now_ns`
+        is this machine's clock.
         """
         remarks: list[Remark] = []
         samples = self._decode(data, fmt, remarks)
@@ -181,8 +185,12 @@ class AudioStream:
             return [], remarks
         before = len(remarks)
         duration_ns = len(samples) * SECOND // fmt.rate
-        if stamp_ns == 0 and self._last_stamp_ns is None:
-            stamp_ns = now_ns - duration_ns
+        if stamp_ns == 0:
+            now_start_ns = now_ns - duration_ns
+            late_ns = now_start_ns - (self._start_ns + self._heard_ns)
+            begins = self._last_stamp_ns is None or fmt != self._format
+            if begins or late_ns > PAUSE_NS:
+                stamp_ns = now_start_ns
         self._follow(stamp_ns, duration_ns, now_ns, fmt, remarks)
         for remark in remarks[before:]:
             self.counts[remark.kind] += 1
@@ -214,7 +222,9 @@ class AudioStream:
         try:
             samples = audio.to_mono(audio.decode(data, fmt), self._channel)
         except AudioError as error:
-            self._lost += int(seconds * self._rate)
+            if seconds:
+                self._lost += int(seconds * self._rate)
+                self.restart()  # or the next stamp would tell of the same loss as a gap
             remarks.append(Remark("refused", str(error)))
             return None
         samples, bad = audio.repair(samples)
@@ -263,9 +273,7 @@ class AudioStream:
         elif off_ns > self._tolerance_ns:
             missing = off_ns * self._rate // SECOND
             self._lost += missing
-            sentence = (
-                f"{off_ns / SECOND:.3f} s of audio are missing; the framing starts afresh."
-            )
+            sentence = f"{off_ns / SECOND:.3f} s of audio are missing; the framing starts afresh."
             remarks.append(Remark("gap", sentence))
             self._begin(stamp_ns, fmt)
         elif off_ns < -self._tolerance_ns:
