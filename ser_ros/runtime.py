@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -122,7 +123,7 @@ def open_runtime(bundle: Bundle, name: str = "auto", threads: int = 1) -> Runtim
     return runtime
 
 
-def _where(bundle: Bundle) -> object:
+def _where(bundle: Bundle) -> Path | str:
     return bundle.folder or bundle.name
 
 

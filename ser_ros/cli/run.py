@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loop", action="store_true", help="begin again after the last file")
     parser.add_argument("--model", help="name of a carried model bundle or path of one")
     parser.add_argument("--runtime", help="auto, onnxruntime, openvino or torch")
-    parser.add_argument("--hop", type=float, help="seconds from message to message (1.25; 2.5 for files)")
+    parser.add_argument(
+        "--hop", type=float, help="seconds from message to message (1.25; 2.5 for files)"
+    )
     parser.add_argument("--behavior", action="store_true", help="the behavior node too")
     parser.add_argument("--quiet", action="store_true", help="print no line per message")
     parser.add_argument(

@@ -47,9 +47,7 @@ class CaptureNode(ManagedNode):
         Spec("frame_id", "microphone", "The microphone's frame, for the header."),
     )
 
-    def __init__(
-        self, on_file: Callable[[Path, int], None] | None = None, **options: Any
-    ) -> None:
+    def __init__(self, on_file: Callable[[Path, int], None] | None = None, **options: Any) -> None:
         """`on_file` is told each file, and the time of its first sample in ns, as it begins."""
         super().__init__("capture", **options)
         self._on_file = on_file
@@ -93,9 +91,7 @@ class CaptureNode(ManagedNode):
         )
         self._frame_id = self.value("frame_id")
         self._listen = self.value("listen")
-        self._audio = self.create_lifecycle_publisher(
-            AudioDataStamped, topics.AUDIO, topics.STREAM
-        )
+        self._audio = self.create_lifecycle_publisher(AudioDataStamped, topics.AUDIO, topics.STREAM)
         self._info = self.create_lifecycle_publisher(AudioInfo, topics.AUDIO_INFO, topics.LATCHED)
 
     def start(self) -> None:
@@ -168,9 +164,7 @@ class CaptureNode(ManagedNode):
         if self._capture:
             self._capture.stop()
 
-    def _on_listen(
-        self, request: SetBool.Request, response: SetBool.Response
-    ) -> SetBool.Response:
+    def _on_listen(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Push to talk: while it is off, the microphone is really closed."""
         self._listen = request.data
         response.success = True

@@ -228,9 +228,7 @@ class InferenceNode(ManagedNode):
         if self._format is None:
             self._hearing.counts["refused"] += 1
             return
-        remarks = self._hearing.chunk(
-            memoryview(data.data), self._format, stamp_ns, self.now_ns()
-        )
+        remarks = self._hearing.chunk(memoryview(data.data), self._format, stamp_ns, self.now_ns())
         self._tell(remarks)
         if self._hearing.waiting:
             self._more.trigger()

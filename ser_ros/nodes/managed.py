@@ -34,7 +34,7 @@ _THROTTLE_S = 5.0
 _OVER_S = 0.1
 """Seconds after which a process looks again whether its work is done."""
 
-_AUTOSTART = Spec(
+AUTOSTART = Spec(
     "autostart",
     True,
     "Whether the node configures and activates itself; turn it off where a lifecycle manager does.",
@@ -55,7 +55,7 @@ class ManagedNode(LifecycleNode):
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
-        self._specs = {spec.name: spec for spec in (*self.SPECS, _AUTOSTART)}
+        self._specs = {spec.name: spec for spec in (*self.SPECS, AUTOSTART)}
         self._declare()
         self._said: dict[str, tuple[float, int]] = {}
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 1)

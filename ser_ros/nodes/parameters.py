@@ -1,5 +1,6 @@
 """Parameters as data: each with a description, a range where there is one, and a sentence of
-refusal."""
+refusal.
+"""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class TrainingImages(Dataset[tuple[torch.Tensor, int]]):
 def seed_worker(_: int) -> None:
     """Give each worker of each epoch draws of its own, the same in every run."""
     info = get_worker_info()
-    assert info is not None
+    assert info is not None and isinstance(info.dataset, TrainingImages)
     torch.set_num_threads(1)
     info.dataset.reseed(info.seed)
 

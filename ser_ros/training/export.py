@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import io
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -32,12 +33,12 @@ def to_onnx(network: torch.nn.Module, features: FeatureConfig) -> bytes:
     """
     plain = without_dropout(network).eval()
     example = torch.zeros(1, *features.shape)
-    buffer = io.BytesIO()
-    with torch.no_grad():
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+        path = Path(folder, "network.onnx")
         torch.onnx.export(
             plain,
             (example,),
-            buffer,
+            path,
             input_names=[INPUT],
             output_names=[OUTPUT],
             dynamic_axes={INPUT: {0: "n"}, OUTPUT: {0: "n"}},
@@ -47,7 +48,7 @@ def to_onnx(network: torch.nn.Module, features: FeatureConfig) -> bytes:
             do_constant_folding=False,
             dynamo=False,
         )
-    model = onnx.load_from_string(buffer.getvalue())
+        model = onnx.load(path)
     _store_in_half(model)
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString()

@@ -60,7 +60,7 @@ def train(
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     where = device()
     network = build_network(config.features, len(config.labels), config.dropout)
-    network.to(where, memory_format=torch.channels_last)
+    network.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
@@ -106,7 +106,7 @@ def train(
             report(Progress(epoch, batch + 1, batches, float(np.mean(losses)), left))
         _save(checkpoint, config, epoch + 1, network, optimiser, schedule)
         _log.info("epoch %d of %d: loss %.4f", epoch + 1, config.epochs, np.mean(losses))
-    return network.eval().to("cpu", memory_format=torch.contiguous_format)
+    return network.eval().to("cpu")
 
 
 def _loss(

@@ -134,7 +134,7 @@ def _about(
 ) -> dict[str, Any]:
     labels = config.label_set
     used = [clip for clip in rest if labels.index(clip.emotion) is not None]
-    corpora = {
+    corpora: dict[str, dict[str, Any]] = {
         name: {
             "clips": sum(clip.corpus == name for clip in used),
             "speakers": _speakers([clip for clip in used if clip.corpus == name]),

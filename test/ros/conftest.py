@@ -1,0 +1,32 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ser_ros import audio
+from ser_ros.audio import Samples
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Iterator["Graph"]:  # noqa: F821
+    from graph import Graph
+
+    graph = Graph(tmp_path)
+    yield graph
+    graph.close()
+
+
+@pytest.fixture(scope="session")
+def speech() -> Samples:
+    """About 3.4 s of acted anger, 16 kHz mono."""
+    return audio.load(ROOT / "recordings" / "03a05Wa.flac")
+
+
+@pytest.fixture(scope="session")
+def long_speech(speech: Samples) -> Samples:
+    """Ten seconds of it."""
+    import numpy as np
+
+    return np.tile(speech, 4)[:160_000]

@@ -1,0 +1,55 @@
+"""The nodes in one process, as the demo runs them."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from graph import Graph
+
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
+
+RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
+LINE = re.compile(
+    r"^ *\d+:\d\d\.\d\d  (angry|neutral|sad|happy|uncertain|no_speech) +(\d+%|-) .* +\d+ ms$", re.M
+)
+
+
+def run(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "ser_ros", "run", *arguments]
+
+
+def test_files_are_heard_and_then_it_ends(graph: Graph) -> None:
+    files = [str(RECORDINGS / name) for name in ("03a05Wa.flac", "08a02Tb.flac")]
+    process = graph.run(run(*files))
+    assert process.wait() == 0
+    assert len(LINE.findall(process.output)) == 4
+    assert process.output.index("03a05Wa.flac\n") < process.output.index("08a02Tb.flac\n")
+    assert all(len(line) <= 80 for line in process.output.splitlines() if LINE.match(line))
+
+
+def test_interrupted_it_ends_cleanly(graph: Graph) -> None:
+    process = graph.run(run("--loop", str(RECORDINGS / "03a05Wa.flac")))
+    graph.until(lambda: LINE.search(process.output), "a line")
+    assert process.end(signal.SIGINT) == 0
+    assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nothing.wav"], "No such file"),
+        (["--microphone", "speech.wav"], "exclude each other"),
+        (["--device", "no such microphone"], "No input device is"),
+        (["--model", "nothing", str(RECORDINGS / "03a05Wa.flac")], "has no readable manifest"),
+        (["--hop", "1000", str(RECORDINGS / "03a05Wa.flac")], "0.05 to 60"),
+    ],
+)
+def test_what_it_cannot_do_it_says(graph: Graph, arguments: list[str], sentence: str) -> None:
+    process = graph.run(run(*arguments))
+    assert process.wait() == 1
+    assert sentence in process.output
+    assert "Traceback" not in process.output
