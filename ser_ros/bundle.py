@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -19,7 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from ser_ros.carried import models_folder, verified_file
-from ser_ros.errors import BundleDamaged, BundleMismatch, BundleMissing, ConfigError, LabelError
+from ser_ros.errors import (
+    BadValue,
+    BundleDamaged,
+    BundleMismatch,
+    BundleMissing,
+    CannotWrite,
+    ConfigError,
+    LabelError,
+)
 from ser_ros.features import FeatureConfig
 from ser_ros.labels import LabelSet
 
@@ -41,6 +50,16 @@ class Calibration:
     """Divides the logits (Guo et al., On Calibration of Modern Neural Networks, 2017)."""
     uncertain_below: float = 0.5
     """The probability of the likeliest emotion below which the label is `uncertain`."""
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "uncertain_below"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise BadValue(f"calibration.{name}", value, "a number")
+        if not 0 < self.temperature < math.inf:
+            raise BadValue("calibration.temperature", self.temperature, "a positive number")
+        if not 0 <= self.uncertain_below <= 1:
+            raise BadValue("calibration.uncertain_below", self.uncertain_below, "0 to 1")
 
 
 @dataclass(frozen=True)
@@ -84,17 +103,31 @@ class Bundle:
         }
 
     def save(self, folder: Path) -> None:
-        """Write the bundle aside, then rename it into its place."""
+        """Write the bundle aside, then rename it into its place.
+
+        Raises `CannotWrite`, and leaves the bundle that was there before.
+        """
+        try:
+            self._write(folder)
+        except OSError as error:
+            raise CannotWrite(folder, error.strerror or str(error)) from error
+
+    def _write(self, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as aside:
-            new = Path(aside, "new")
+            new, old = Path(aside, "new"), Path(aside, "old")
             new.mkdir()
             (new / NETWORK).write_bytes(self.network)
             text = json.dumps(self.manifest(), indent=2, ensure_ascii=False) + "\n"
             (new / MANIFEST).write_text(text, encoding="utf-8")
             if folder.exists():
-                folder.rename(Path(aside, "old"))
-            new.rename(folder)
+                folder.rename(old)
+            try:
+                new.rename(folder)
+            except OSError:
+                if old.exists():
+                    old.rename(folder)
+                raise
 
     @classmethod
     def load(cls, folder: Path | str) -> Bundle:
@@ -112,6 +145,7 @@ class Bundle:
             calibration = Calibration(**manifest["calibration"])
             network = manifest["network"]
             shape = tuple(network["input_shape"])
+            file, size, sha256 = str(network["file"]), network["bytes"], str(network["sha256"])
             name = str(manifest["name"])
         except (ConfigError, LabelError) as error:
             raise BundleMismatch(folder, "its manifest", error, "what this version knows") from None
@@ -119,10 +153,13 @@ class Bundle:
             raise BundleMismatch(folder, "its manifest", repr(error), "every key of it") from error
         if shape != features.shape:
             raise BundleMismatch(folder, "the network's input shape", shape, features.shape)
-        if calibration.temperature <= 0 or not 0 <= calibration.uncertain_below <= 1:
-            raise BundleMismatch(folder, "its calibration", calibration, "a positive temperature")
-        file = folder / Path(str(network["file"])).name
-        content = verified_file(file, network["sha256"], network["bytes"])
+        if Path(file).name != file or file in ("", "..") or not file.isprintable():
+            raise BundleMismatch(
+                folder, "the network's file", repr(file), "a name within the folder"
+            )
+        if not isinstance(size, int):
+            raise BundleMismatch(folder, "the network's size in bytes", size, "a whole number")
+        content = verified_file(folder / file, sha256, size)
         known = {"schema", "name", "labels", "merged", "features", "calibration", "network"}
         about = {key: value for key, value in manifest.items() if key not in known}
         return cls(name, labels, features, calibration, content, about, folder)
@@ -136,7 +173,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BundleMissing(folder, f"readable {MANIFEST}", bundles()) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleMismatch(path, "the manifest", f"no JSON ({error})", "JSON") from error
     if not isinstance(manifest, dict):
         raise BundleMismatch(path, "the manifest", type(manifest).__name__, "a JSON object")

@@ -117,7 +117,7 @@ class Classifier:
         level = audio.level_dbfs(samples)
         if not spoken:
             return self._no_speech(ratio, level), windows
-        mean = np.mean(spoken, axis=0, dtype=np.float64).astype(np.float32)
+        mean = np.asarray(np.mean(spoken, axis=0, dtype=np.float64), np.float32)
         return self._estimate(mean, ratio, level, None), windows
 
     def _estimate(

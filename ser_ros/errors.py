@@ -253,7 +253,7 @@ class RosError(SerError):
 class RosMissing(RosError):
     def __init__(self, module: str) -> None:
         super().__init__(
-            f"The Python module '{module}' is not found, expected ROS 2 and this package's messages; "
+            f"The Python module '{module}' is not found, expected ROS 2 and its messages; "
             "run scripts/setup and then `. scripts/env.sh`, or source your workspace."
         )
 

@@ -7,6 +7,7 @@ the model, for a network is worth nothing on images that it was not trained on.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -61,8 +62,10 @@ class FeatureConfig:
         if not 0 <= self.fmin < self.fmax <= self.rate / 2:
             raise BadValue("features.fmax", self.fmax, f"between fmin and {self.rate / 2:g} Hz")
         for name in ("rate", "window", "n_fft", "hop", "bands", "range_db"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise BadValue(f"features.{name}", getattr(self, name), "a positive number")
+        if self.n_fft % 2:
+            raise BadValue("features.n_fft", self.n_fft, "an even number")
         if self.deltas not in (0, 1, 2):
             raise BadValue("features.deltas", self.deltas, "0, 1 or 2")
         if self.window < _DELTA_WIDTH * self.hop:
@@ -88,7 +91,7 @@ class FeatureConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FeatureConfig:
         """Raises `UnknownKey` or `BadValue`."""
-        types = {f.name: type(f.default) for f in fields(cls)}
+        types: dict[str, type] = {f.name: type(f.default) for f in fields(cls)}
         for key, value in values.items():
             if key not in types:
                 raise UnknownKey("The feature configuration", key, types)
@@ -123,7 +126,7 @@ def mel_filter_bank(config: FeatureConfig) -> Samples:
 
 
 def slope_matrix(frames: int, width: int = _DELTA_WIDTH) -> Samples:
-    """The slope over `width` frames as a matrix: `image @ slope_matrix(n)`, shape (n, n).
+    """Return the slope over `width` frames as a matrix M, shape (n, n), for `image @ M`.
 
     It is the least-squares line through the frames around each frame; near the ends, where half of
     them are missing, it is the line through the first or last `width` frames, as in librosa.

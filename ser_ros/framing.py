@@ -32,7 +32,7 @@ PAUSE_NS = SECOND
 """How much later than it should a chunk without a stamp may come before a pause lies between."""
 
 _CLIPPED_SHARE = 1e-3
-"""Share of samples at full scale from which a chunk counts as clipped; single peaks are harmless."""
+"""Share of samples at full scale above which a chunk counts as clipped; a few peaks do no harm."""
 
 _FOLLOW = 0.05
 """Share of a tolerated deviation that the stream's time takes over with each chunk.
@@ -174,8 +174,8 @@ class AudioStream:
         """Add one chunk of PCM.
 
         `stamp_ns` is the time of its first sample, 0 where the publisher gave none: then it is
-        taken to follow the chunk before it, or to end now where there was none for a while. `now_ns`
-        is this machine's clock.
+        taken to follow the chunk before it, or to end now where there was none for a while.
+        `now_ns` is this machine's clock.
         """
         remarks: list[Remark] = []
         samples = self._decode(data, fmt, remarks)

@@ -49,6 +49,7 @@ def measure(task: Task) -> Result:
     os.environ.update(environment(task.folder))
     # Only the process that measures loads ROS.
     import rclpy
+    from rclpy.utilities import try_shutdown
 
     rclpy.init()
     probe = rclpy.create_node("probe")
@@ -59,7 +60,7 @@ def measure(task: Task) -> Result:
         return _capture(probe, task)
     finally:
         probe.destroy_node()
-        rclpy.try_shutdown()
+        try_shutdown()
 
 
 def _inference(probe: Any, task: Task, runtime: str) -> Result:

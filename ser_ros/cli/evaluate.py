@@ -72,13 +72,15 @@ def run(options: argparse.Namespace) -> int:
 def _print(
     model: str, scores: Scores, by_corpus: dict[str, Scores], left_out: int, unreadable: int
 ) -> None:
-    print(f"model {model}, {scores.n} clips ({left_out} of other emotions, {unreadable} unreadable)")
+    left = f"{left_out} of other emotions, {unreadable} unreadable"
+    print(f"model {model}, {scores.n} clips ({left})")
     print(f"{'':12} {'n':>6} {'uar':>6} {'accuracy':>9} {'ece':>6}")
     for name, found in {"all": scores, **by_corpus}.items():
         ece = "-" if found.ece is None else f"{found.ece:.3f}"
         print(f"{name:12} {found.n:6} {found.uar:6.3f} {found.accuracy:9.3f} {ece:>6}")
     print()
-    print(f"{'truth, said:':12} " + " ".join(f"{label:>8}" for label in scores.labels) + "   recall")
+    said = " ".join(f"{label:>8}" for label in scores.labels)
+    print(f"{'truth, said:':12} {said}   recall")
     for label, row in zip(scores.labels, scores.confusion, strict=True):
         recall = scores.per_class_recall[label]
         shown = "      -" if recall is None else f"{recall:7.3f}"

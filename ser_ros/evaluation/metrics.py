@@ -75,9 +75,7 @@ def score(
     confusion = np.zeros((count, count), np.int64)
     np.add.at(confusion, (truth[heard], guess[heard]), 1)
     occurs = np.bincount(truth, minlength=count)
-    recall = [
-        float(confusion[i, i] / occurs[i]) if occurs[i] else None for i in range(count)
-    ]
+    recall = [float(confusion[i, i] / occurs[i]) if occurs[i] else None for i in range(count)]
     return Scores(
         uar=float(np.mean([r for r in recall if r is not None])),
         accuracy=float(correct.mean()),

@@ -1,4 +1,4 @@
-"""The behavior node: `emotion_state` in, the name of a behaviour out. Copy it for your own robot."""
+"""The behavior node: `emotion_state` in, a behaviour's name out. Copy it for your own robot."""
 
 from __future__ import annotations
 

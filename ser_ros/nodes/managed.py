@@ -18,10 +18,11 @@ from rclpy.exceptions import (
     ParameterUninitializedException,
 )
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.logging_severity import LoggingSeverity
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.logging import LoggingSeverity
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.utilities import try_shutdown
 
 from ser_ros.errors import BadValue, SerError, UnknownKey
 from ser_ros.health import Level, Report
@@ -276,5 +277,5 @@ def spin_crew(make: Callable[[], Crew], args: list[str] | None = None) -> int:
             node.release()
         for node in (*crew.managed, *crew.plain):
             node.destroy_node()
-        rclpy.try_shutdown()
+        try_shutdown()
     return 0

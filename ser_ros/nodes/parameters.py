@@ -1,6 +1,4 @@
-"""Parameters as data: each with a description, a range where there is one, and a sentence of
-refusal.
-"""
+"""Parameters as data: each with a description, a range, and a sentence of refusal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The topics: their names, relative so that a robot can remap them, and their QoS with the reasons."""
+"""The topics: names, relative so that a robot can remap them, and their QoS with the reasons."""
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 

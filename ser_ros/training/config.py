@@ -106,9 +106,7 @@ class TrainConfig:
         return {key: value for key, value in asdict(self).items() if key not in aside}
 
 
-def read_train_config(
-    path: Path | str, changes: Mapping[str, object] | None = None
-) -> TrainConfig:
+def read_train_config(path: Path | str, changes: Mapping[str, object] | None = None) -> TrainConfig:
     """Read a configuration, with some keys replaced by `changes`.
 
     Raises `UnreadableConfig`, `UnknownKey`, `BadValue` or `UnknownLabel`.

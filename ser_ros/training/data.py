@@ -76,7 +76,7 @@ class TrainingImages(Dataset[tuple[torch.Tensor, int]]):
     def reseed(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)
         random.seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002 - audiomentations draws from it
+        np.random.seed(seed % 2**32)
 
 
 def seed_worker(_: int) -> None:
@@ -96,9 +96,5 @@ def balanced_sampler(
     """
     cells = Counter((r.clip.corpus, r.label) for r in recordings)
     sizes = Counter(r.clip.corpus for r in recordings)
-    weights = [
-        np.sqrt(sizes[r.clip.corpus]) / cells[(r.clip.corpus, r.label)] for r in recordings
-    ]
+    weights = [np.sqrt(sizes[r.clip.corpus]) / cells[(r.clip.corpus, r.label)] for r in recordings]
     return WeightedRandomSampler(weights, count, generator=generator)
-
-

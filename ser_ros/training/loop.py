@@ -100,8 +100,10 @@ def train(
             schedule.step()
             losses.append(loss.item())
             done += 1
-            left = (time.monotonic() - started) / done * (
-                (config.epochs - epoch) * batches - batch - 1
+            left = (
+                (time.monotonic() - started)
+                / done
+                * ((config.epochs - epoch) * batches - batch - 1)
             )
             report(Progress(epoch, batch + 1, batches, float(np.mean(losses)), left))
         _save(checkpoint, config, epoch + 1, network, optimiser, schedule)
