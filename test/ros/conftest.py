@@ -1,21 +1,13 @@
-from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from graph import graph  # noqa: F401
 
 from ser_ros import audio
 from ser_ros.audio import Samples
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def graph(tmp_path: Path) -> Iterator["Graph"]:  # noqa: F821
-    from graph import Graph
-
-    graph = Graph(tmp_path)
-    yield graph
-    graph.close()
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +19,4 @@ def speech() -> Samples:
 @pytest.fixture(scope="session")
 def long_speech(speech: Samples) -> Samples:
     """Ten seconds of it."""
-    import numpy as np
-
     return np.tile(speech, 4)[:160_000]

@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import rclpy
 from audio_common_msgs.msg import AudioData, AudioDataStamped, AudioInfo
 from diagnostic_msgs.msg import DiagnosticArray
@@ -158,7 +159,7 @@ class Graph:
         chunk: int = 16_000,
         stamped: bool = True,
     ) -> int:
-        """Publish samples in chunks, as one unbroken stretch; return the stamp that would follow."""
+        """Publish samples in chunks, as one unbroken stretch; return the stamp that follows."""
         fmt = fmt or AudioFormat()
         kind = AudioDataStamped if stamped else AudioData
         publisher = self.publisher(kind, topics.AUDIO)
@@ -185,3 +186,10 @@ class Graph:
             return {}
 
         return newest
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Iterator[Graph]:
+    made = Graph(tmp_path)
+    yield made
+    made.close()
