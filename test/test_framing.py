@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_windows_of_a_clip(length, size, hop):
         np.testing.assert_array_equal(window, clip[head : head + size])
     assert heads[0] == 0
     assert heads[-1] == length - size or heads[-1] + size == length
-    assert all(0 < b - a <= hop for a, b in zip(heads, heads[1:], strict=False))
+    assert all(0 < b - a <= hop for a, b in pairwise(heads))
     if hop <= size:
         assert set(range(1, length + 1)) == {int(v) for window in windows for v in window}
 
