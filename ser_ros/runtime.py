@@ -6,6 +6,9 @@ carry, and ONNX Runtime otherwise. Torch is only there to compare with.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -119,12 +122,24 @@ def open_runtime(bundle: Bundle, name: str = "auto", threads: int = 1) -> Runtim
         runtime = RUNTIMES[name](bundle, threads)
     except (ImportError, MissingExtra) as error:
         raise RuntimeUnavailable(name, str(error)) from error
-    found = runtime(np.zeros(bundle.features.shape, np.float32)).shape
-    if found != (len(bundle.labels),):
+    try:
+        logits = runtime(np.zeros(bundle.features.shape, np.float32))
+    except Exception as error:  # as above; it has no input or output of the names expected
+        raise _no_network(bundle, error, f"from '{INPUT}' to '{OUTPUT}'") from None
+    if logits.shape != (len(bundle.labels),):
         raise BundleMismatch(
-            _where(bundle), "the network's number of outputs", found, f"({len(bundle.labels)},)"
+            _where(bundle), "the network's number of outputs", logits.shape, (len(bundle.labels),)
         )
+    if not np.isfinite(logits).all():
+        raise BundleMismatch(_where(bundle), "the network's output", logits, "finite numbers")
     return runtime
+
+
+def _no_network(
+    bundle: Bundle, error: Exception, expected: str = "a valid ONNX file"
+) -> BundleMismatch:
+    why = " ".join(str(error).split())  # OpenVINO tells its story in many lines
+    return BundleMismatch(_where(bundle), "the network", f"not usable ({why})", expected)
 
 
 def _where(bundle: Bundle) -> Path | str:
@@ -138,3 +153,14 @@ def _check_input(bundle: Bundle, shapes: list[tuple[object, ...]]) -> None:
         raise BundleMismatch(
             _where(bundle), "the network's own input shape", found, bundle.features.shape
         )
+
+
+def trim_memory() -> None:
+    """Give memory that loading a network has used and freed back to the system, where it can be.
+
+    A network is parsed, copied and folded while it is loaded; glibc keeps some 40 MB of what that
+    took for a process that will never need it again.
+    """
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # another C library has no such call
+        ctypes.CDLL(None).malloc_trim(0)

@@ -24,7 +24,7 @@ from ser_ros.msg import Emotion, EmotionState
 from ser_ros.nodes import messages, topics
 from ser_ros.nodes.managed import ManagedNode, spin
 from ser_ros.nodes.parameters import Spec
-from ser_ros.runtime import CHOICES
+from ser_ros.runtime import CHOICES, trim_memory
 from ser_ros.tracking import TrackingConfig
 
 _NO_AUDIO_S = 10.0
@@ -126,6 +126,7 @@ class InferenceNode(ManagedNode):
             self.value("min_speech_ratio"),
             None if own < 0 else own,
         )
+        trim_memory()
         channel = self.value("channel")
         self._hearing = Hearing(
             classifier,
