@@ -51,9 +51,7 @@ class OnnxRuntime:
                 bundle.network, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its exceptions share no base class
-            raise BundleMismatch(
-                _where(bundle), "the network", error, "a valid ONNX file"
-            ) from None
+            raise _no_network(bundle, error) from None
         _check_input(bundle, [tuple(i.shape) for i in self._session.get_inputs()])
 
     def __call__(self, image: Image) -> Logits:
@@ -73,9 +71,7 @@ class OpenVino:
             model = core.read_model(model=bundle.network)
             self._model = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
-            raise BundleMismatch(
-                _where(bundle), "the network", error, "a valid ONNX file"
-            ) from None
+            raise _no_network(bundle, error) from None
         shapes = [
             tuple(d.get_length() if d.is_static else None for d in i.get_partial_shape())
             for i in model.inputs

@@ -82,7 +82,11 @@ def network_of(bundle: Bundle) -> torch.nn.Module:
     Raises `BundleMismatch` where its weights are not those of a DenseNet121.
     """
     network = build_network(bundle.features, len(bundle.labels))
-    model = onnx.load_from_string(bundle.network)
+    where = bundle.folder or bundle.name
+    try:
+        model = onnx.load_from_string(bundle.network)
+    except Exception as error:  # protobuf's, which is not ours to import
+        raise BundleMismatch(where, "the network", error, "a valid ONNX file") from None
     weights = {
         tensor.name.removesuffix(_HALF): torch.from_numpy(
             numpy_helper.to_array(tensor).astype(np.float32)
@@ -96,10 +100,19 @@ def network_of(bundle: Bundle) -> torch.nn.Module:
     own = {name for name in network.state_dict() if not name.endswith("num_batches_tracked")}
     if not own <= weights.keys():
         raise BundleMismatch(
-            bundle.folder or bundle.name,
+            where,
             "the network's weights",
             f"without {sorted(own - weights.keys())[0]}",
             "those of a DenseNet121",
         )
+    expected = network.state_dict()
+    for name in sorted(own):
+        if weights[name].shape != expected[name].shape:
+            raise BundleMismatch(
+                where,
+                f"the network's weight {name}",
+                f"of shape {tuple(weights[name].shape)}",
+                tuple(expected[name].shape),
+            )
     network.load_state_dict({name: weights[name] for name in own}, strict=False)
     return network.eval()
