@@ -25,7 +25,7 @@ class TrackingConfig:
     """Seconds without speech after which the state is `no_speech`; a pause for breath is not."""
 
     def __post_init__(self) -> None:
-        if self.time_constant_s <= 0 or self.silence_s < 0:
+        if not self.time_constant_s > 0 or not self.silence_s >= 0:  # NaN is neither
             raise BadValue("time_constant and silence", self, "positive seconds")
         if not 0 <= self.margin <= 1 or not 0 <= self.uncertain_below <= 1:
             raise BadValue("margin and uncertain_below", self, "0 to 1")
