@@ -20,7 +20,8 @@ class TrackingConfig:
     uncertain_below: float = 0.5
     """Smoothed probability below which the state is `uncertain`."""
     margin: float = 0.1
-    """By how much another emotion must be likelier than the one that stands to take its place."""
+    """By how much another emotion must be likelier, for two estimates running, to take the place of
+    the one that stands."""
     silence_s: float = 3.0
     """Seconds without speech after which the state is `no_speech`; a pause for breath is not."""
 
@@ -56,6 +57,7 @@ class Tracker:
     def reset(self) -> None:
         """Forget everything, as after a jump in time."""
         self._smoothed: Probabilities | None = None
+        self._challenger: str | None = None
         self._label = NO_SPEECH
         self._since_ns: int | None = None
         self._last_ns: int | None = None
@@ -102,10 +104,16 @@ class Tracker:
         best = int(np.argmax(self._smoothed))
         likeliest = self._labels[best]
         if self._label not in self._labels:
+            self._challenger = None
             # Out of silence the threshold decides; out of doubt a little more is asked.
             needed = threshold + (margin if self._label == UNCERTAIN else 0.0)
             return likeliest if self._smoothed[best] >= min(needed, 1.0) else UNCERTAIN
         standing = self._smoothed[self._labels.index(self._label)]
-        if self._smoothed[best] >= max(standing + margin, threshold) and likeliest != self._label:
-            return likeliest
+        leads = likeliest != self._label and self._smoothed[best] >= max(
+            standing + margin, threshold
+        )
+        before, self._challenger = self._challenger, likeliest if leads else None
+        if leads:
+            # Estimates that alternate take the lead by turns, and none of them twice running.
+            return likeliest if before == likeliest else self._label
         return self._label if standing >= threshold - margin else UNCERTAIN
