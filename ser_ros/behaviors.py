@@ -53,6 +53,8 @@ class BehaviorTable:
         labels = [rule.label for rule in self.rules]
         if len(set(labels)) != len(labels):
             raise BadValue("rules", labels, "one rule for each label")
+        if not self.resting:
+            raise BadValue("resting", self.resting, "the name of a behavior")
         if self.silence_s < 0 or self.timeout_s <= 0:
             raise BadValue("silence_s and timeout_s", self, "positive seconds")
 
@@ -81,6 +83,8 @@ class Selector:
         """Take in a state that came at `now_ns`; return the behaviour that holds from now on."""
         if self._last_ns is not None and now_ns < self._last_ns:
             self._since_ns, self._ended_ns = None, {}  # time went back: a bag was started again
+        elif self._late(now_ns):
+            self._since_ns = None  # nobody knows what was in between
         if label != self._label or self._since_ns is None:
             self._label, self._since_ns = label, now_ns
         self._confidence, self._last_ns = confidence, now_ns
@@ -94,10 +98,12 @@ class Selector:
             self.current = chosen
         return self.current
 
+    def _late(self, now_ns: int) -> bool:
+        """Whether states have stopped coming."""
+        return self._last_ns is None or now_ns - self._last_ns > self.table.timeout_s * SECOND
+
     def _choose(self, now_ns: int) -> str:
-        if self._last_ns is None or self._since_ns is None:
-            return self.table.resting
-        if now_ns - self._last_ns > self.table.timeout_s * SECOND:
+        if self._since_ns is None or self._late(now_ns):
             return self.table.resting
         stood_ns = now_ns - self._since_ns
         if self._label == NO_SPEECH:
