@@ -6,6 +6,7 @@ the robot itself was talking, or because they have become too old. The node only
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,8 +35,12 @@ class HearingConfig:
     """Which channel to hear, from 0; None for the mean of all."""
 
     def __post_init__(self) -> None:
-        if self.hop_s <= 0 or self.max_age_s <= 0:
-            raise BadValue("hop and max_age", (self.hop_s, self.max_age_s), "positive seconds")
+        for name in ("hop_s", "max_age_s"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise BadValue(name, getattr(self, name), "a positive number of seconds")
+        for name in ("mute_tail_s", "mute_limit_s"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise BadValue(name, getattr(self, name), "seconds, not negative")
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,11 @@ class Mute:
         elif goes_on:
             self._stretches[-1] = (begin_ns, min(end_ns, now_ns + self._tail_ns))
         self._talking = speaking
+
+    def reset(self) -> None:
+        """Forget it all: after a jump of the clock its times mean nothing."""
+        self._stretches.clear()
+        self._talking = False
 
     def overdue(self, now_ns: int) -> bool:
         """Whether the robot should long have said that it stopped."""
@@ -126,24 +136,26 @@ class Hearing:
                 self.counts["muted"] += 1
             else:
                 self._waiting.append((arrived, window))
-        return remarks
+        excess = len(self._waiting) - _MOST_WAITING
+        return remarks + self._drop(excess, f"more than {_MOST_WAITING} windows waited")
 
     def drop_old(self) -> list[Remark]:
-        """Drop the windows that came too long ago, and the oldest of too many: newest wins."""
-        now = self._monotonic()
-        dropped = 0
-        while self._waiting and (
-            now - self._waiting[0][0] > self.config.max_age_s or len(self._waiting) > _MOST_WAITING
-        ):
-            self._waiting.popleft()
-            dropped += 1
-        if not dropped:
+        """Drop the windows that came too long ago: newest wins."""
+        now, limit_s = self._monotonic(), self.config.max_age_s
+        old = sum(now - arrived > limit_s for arrived, _ in self._waiting)
+        return self._drop(old, f"they waited longer than {limit_s:g} s")
+
+    def _drop(self, count: int, why: str) -> list[Remark]:
+        """Drop the `count` oldest windows."""
+        if count <= 0:
             return []
-        self.counts["dropped"] += dropped
-        self._lost += dropped * self._hop
+        for _ in range(count):
+            self._waiting.popleft()
+        self.counts["dropped"] += count
+        self._lost += count * self._hop
         sentence = (
-            f"{dropped} window(s) waited longer than {self.config.max_age_s:g} s and were dropped; "
-            "the machine is too slow for this hop. Raise the hop, or install OpenVINO."
+            f"{count} window(s) were dropped, for {why}; the machine is too slow for this hop. "
+            "Raise the hop, or install OpenVINO."
         )
         return [Remark("dropped", sentence)]
 
@@ -162,4 +174,5 @@ class Hearing:
         """Forget what was heard so far, as after a jump of the clock."""
         self.stream.restart()
         self.tracker.reset()
+        self.mute.reset()
         self._waiting.clear()
