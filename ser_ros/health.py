@@ -28,10 +28,15 @@ class Report:
     values: dict[str, str] = field(default_factory=dict)
 
     def add(self, level: Level, message: str) -> None:
-        """Raise the level; messages of problems join, worst first come first."""
+        """Raise the level; messages of problems join, a worse one before the others."""
         if level is Level.OK:
             return
-        self.message = message if self.level is Level.OK else f"{self.message} {message}"
+        if self.level is Level.OK:
+            self.message = message
+        elif level > self.level:
+            self.message = f"{message} {self.message}"
+        else:
+            self.message = f"{self.message} {message}"
         self.level = max(self.level, level)
 
 
