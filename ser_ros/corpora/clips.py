@@ -63,11 +63,15 @@ def read_manifest(path: Path | str) -> list[Clip]:
             reader = csv.DictReader(file)
             missing = {"path", "emotion"} - set(reader.fieldnames or ())
             if missing:
-                raise BadManifest(path, f"it has no column {' and no column '.join(missing)}")
+                raise BadManifest(
+                    path, f"it has no column {' and no column '.join(sorted(missing))}"
+                )
             for row in reader:
                 try:
                     if not (row["path"] or "").strip() or row["emotion"] is None:
                         raise ValueError("path or emotion is empty")
+                    if "\0" in row["path"]:
+                        raise ValueError("the path has a NUL character")
                     clips.append(_clip(row, path.parent))
                 except (LabelError, ValueError) as error:
                     raise BadManifest(path, f"line {reader.line_num}: {error}") from error

@@ -1,0 +1,98 @@
+"""Manifests, and who may train on whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ser_ros.carried import recordings_folder
+from ser_ros.corpora import Clip, held_out, read_manifest
+from ser_ros.errors import BadManifest, BadValue
+
+
+def manifest(folder: Path, content: str | bytes) -> Path:
+    path = folder / "manifest.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def test_the_carried_manifest_lists_the_carried_recordings():
+    clips = read_manifest(recordings_folder() / "manifest.csv")
+    assert len(clips) == 8
+    assert all(clip.path.is_file() for clip in clips)
+    assert {clip.speaker for clip in clips} == {"emodb/03", "emodb/08"}
+    assert {clip.emotion for clip in clips} == {"angry", "neutral", "sad", "happy"}
+
+
+def test_only_path_and_emotion_are_needed(tmp_path):
+    path = manifest(tmp_path, "emotion,path\nAnger,a/b.wav\n happy , /c.wav \n\n")
+    one, two = read_manifest(path)
+    assert one == Clip(tmp_path / "a/b.wav", "angry")
+    assert two == Clip(Path("/c.wav"), "happy")
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"], ids=["plain", "with byte order mark"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+def test_what_spreadsheets_write(tmp_path, start, end):
+    lines = [b"path,emotion,fold,corpus,speaker,note", b'"a, b.wav",sad,2,emodb,03,"x"', b""]
+    (clip,) = read_manifest(manifest(tmp_path, start + end.join(lines)))
+    assert clip == Clip(tmp_path / "a, b.wav", "sad", "emodb/03", "emodb", fold=2)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("", "no column"),
+        ("path,label\na.wav,sad\n", "no column emotion"),
+        ("file,label\na.wav,sad\n", "no column emotion and no column path"),
+        ("path;emotion\na.wav;sad\n", "no column"),
+        ("path,emotion\n", "no recording"),
+        ("path,emotion\na.wav,sad\nb.wav,meh\n", "line 3: 'meh'"),
+        ("path,emotion\na.wav\n", "line 2"),
+        ("path,emotion\n,sad\n", "line 2"),
+        ("path,emotion\na.wav,\n", "line 2"),
+        ("path,emotion,fold\na.wav,sad,first\n", "line 2.*first"),
+        ("path,emotion\na\0b.wav,sad\n", "line"),
+        (b"path,emotion\n\xff\xfe.wav,sad\n", "codec"),
+        (b"\x7fELF\x02\x01" + bytes(100), "column|codec|line|NUL"),
+    ],
+)
+def test_a_manifest_without_meaning_names_the_line(tmp_path, content, named):
+    path = manifest(tmp_path, content)
+    with pytest.raises(BadManifest, match=named) as caught:
+        read_manifest(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_manifest_that_is_not_there_or_a_folder(tmp_path):
+    for path in (tmp_path / "missing.csv", tmp_path):
+        with pytest.raises(BadManifest, match=r"No such file|directory"):
+            read_manifest(path)
+
+
+def clip(speaker: str, fold: int | None) -> Clip:
+    return Clip(Path(f"{speaker}.wav"), "sad", speaker, fold=fold)
+
+
+def test_held_out_speakers_are_in_one_part_only():
+    clips = [clip("a", 0), clip("b", 1), clip("a", 0), clip("c", 2)]
+    rest, held = held_out(clips, 0)
+    assert rest == [clips[1], clips[3]]
+    assert held == [clips[0], clips[2]]
+
+
+@pytest.mark.parametrize(
+    ("clips", "named"),
+    [
+        ([clip("a", 0), clip("b", None)], "fold of 'b.wav'"),
+        ([clip("a", 1), clip("b", 2)], "held_out_fold"),
+        ([clip("a", 0), clip("b", 0)], "held_out_fold"),
+        ([], "held_out_fold"),
+        ([clip("a", 0), clip("a", 1), clip("b", 1)], "fold of a speaker is 'a'"),
+    ],
+)
+def test_a_split_that_proves_nothing_is_refused(clips, named):
+    with pytest.raises(BadValue, match=named):
+        held_out(clips, 0)
