@@ -106,17 +106,14 @@ class StreamClock:
     """The time of a stream's samples, in ROS time, without jitter and without drift.
 
     Each block brings a measurement of when it was heard, which jitters by the sound system's
-    period and more. A delay-locked loop of second order smooths them and follows the difference
-    between the card's clock and ROS time: F. Adriaensen, "Using a DLL to filter time", Linux Audio
-    Conference 2005. In words: predict each block's time from the one before it, and correct the
-    prediction, and the length of a sample, by a small share of what the measurement says.
+    period and more. Predict each block's time from the one before it, and correct the prediction
+    by a small share of what the measurement says: the delay-locked loop of F. Adriaensen, "Using a
+    DLL to filter time", Linux Audio Conference 2005, without its second integrator. That one would
+    remove a lag which is 0.3 ms for a crystal that is off by 100 ppm.
     """
 
     BANDWIDTH_HZ = 0.05
     """Of the loop: slow enough that blocks of 25 ms follow one another to well within 1 ms."""
-
-    MAX_DRIFT = 0.002
-    """No sound card's crystal is off by more than 2 ms a second."""
 
     STRAY_NS = 60_000_000
     """How far a measurement may be off the prediction before it is disbelieved ..."""
@@ -139,14 +136,13 @@ class StreamClock:
         self._origin_ns: int | None = None
         self._next_s = 0.0
         """Predicted time of the next block, after the origin."""
-        self._drift = 0.0
         self._strayed_s = 0.0
         self._offset_ns = 0
         """ROS time minus the steady clock, when the stream was last anchored."""
 
     def skip(self, samples: int) -> None:
         """Move on by samples that are known to have been lost."""
-        self._next_s += samples / self.rate * (1 + self._drift)
+        self._next_s += samples / self.rate
 
     def stamp(
         self,
@@ -175,10 +171,10 @@ class StreamClock:
         next_ns = self._origin_ns + round(self._next_s * SECOND)
         if abs(moved_ns) > self.STEP_NS:
             return self._anchor(anchor_ns, moved_ns, duration_s), 0
-        # Of several measurements the one that fits: while old blocks are caught up with only the
-        # card's time is right, while the card's time is nonsense only the arrival is.
+        # The most exact measurement that fits: while old blocks are caught up with only the card's
+        # time is right, while the card's time is nonsense only the arrival is.
         errors_ns = [now_ns - round(age * SECOND) - next_ns for age in plausible]
-        error_ns = min(errors_ns, key=abs)
+        error_ns = next((e for e in errors_ns if abs(e) <= self.STRAY_NS), errors_ns[0])
         if anew:
             # Time does not go back because something was lost.
             missing_ns = max(0, anchor_ns - next_ns - moved_ns)
@@ -192,16 +188,13 @@ class StreamClock:
             error_ns = 0
         else:
             self._strayed_s = 0.0
-        omega = 2 * math.pi * self.BANDWIDTH_HZ * duration_s
-        error_s = error_ns / SECOND
-        self._next_s += duration_s * (1 + self._drift) + min(1.0, math.sqrt(2) * omega) * error_s
-        drift = self._drift + omega * omega * error_s / duration_s
-        self._drift = min(self.MAX_DRIFT, max(-self.MAX_DRIFT, drift))
+        share = min(1.0, 2 * math.pi * self.BANDWIDTH_HZ * duration_s)
+        self._next_s += duration_s + share * error_ns / SECOND
         return next_ns, 0
 
     def _anchor(self, stamp_ns: int, moved_ns: int, duration_s: float) -> int:
         self._origin_ns = stamp_ns
-        self._next_s = duration_s * (1 + self._drift)
+        self._next_s = duration_s
         self._strayed_s = 0.0
         self._offset_ns += moved_ns
         return stamp_ns

@@ -479,6 +479,7 @@ def test_a_stop_from_within_the_callback_does_not_wait_for_itself():
     capture.start()
     until(lambda: capture.status().state in ("closed", "ended"))
     assert capture.status().chunks < 19
+    assert capture.status().handler_errors == 0
 
 
 def test_a_capture_that_has_ended_can_start_again():
