@@ -189,5 +189,5 @@ def find_bundle(name: str = "") -> Path:
     """Return the folder of a bundle given by path or by the name of a carried one."""
     if not name:
         return models_folder() / DEFAULT_MODEL
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))  # unlike Path's, it leaves an unknown user as it is
     return path if path.is_dir() or os.sep in name else models_folder() / name

@@ -15,8 +15,12 @@ from ser_ros.errors import CannotWrite
 def written_aside(path: Path) -> Iterator[Path]:
     """Give a path to write to; it takes the place of `path` once the block has ended well.
 
-    Raises `CannotWrite` for a folder that is missing or closed, and for a full disk.
+    Raises `CannotWrite` for a folder that is missing or closed, for a full disk, and for what is no
+    file: a device or a pipe would be replaced by one. A link stays, and what it names is replaced.
     """
+    told, path = path, path.resolve()
+    if path.exists() and not path.is_file():
+        raise CannotWrite(told, "it is no regular file")
     aside: Path | None = None
     try:
         handle, name = tempfile.mkstemp(
@@ -28,7 +32,7 @@ def written_aside(path: Path) -> Iterator[Path]:
         aside.chmod(0o644)
         aside.replace(path)
     except OSError as error:
-        raise CannotWrite(path, error.strerror or str(error)) from error
+        raise CannotWrite(told, error.strerror or str(error)) from error
     finally:
         if aside is not None:
             aside.unlink(missing_ok=True)

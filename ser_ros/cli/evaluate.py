@@ -14,7 +14,7 @@ from ser_ros.classifier import Classifier
 from ser_ros.cli.options import add_model_arguments
 from ser_ros.corpora import read_manifest
 from ser_ros.display import progress
-from ser_ros.errors import AudioError, NothingToScore
+from ser_ros.errors import AudioError, BadManifest, BadValue, NothingToScore
 from ser_ros.evaluation.clips import Judged, judge, scores_by_corpus, scores_of
 from ser_ros.evaluation.metrics import Scores
 from ser_ros.files import write_text
@@ -37,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
     clips = read_manifest(options.manifest)
     if options.fold is not None:
         clips = [clip for clip in clips if clip.fold == options.fold]
+        if not clips:
+            raise BadValue("--fold", options.fold, f"a fold that '{options.manifest}' names")
     bundle = Bundle.load(find_bundle(options.model))
     classifier = Classifier(bundle, options.runtime, options.threads)
     judged: list[Judged] = []
@@ -50,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
             continue
         if found is not None:
             judged.append(found)
+    if not judged and unreadable:
+        raise BadManifest(options.manifest, f"none of {unreadable} recordings can be read")
     if not judged:
         raise NothingToScore(options.manifest, classifier.labels)
     scores, by_corpus = scores_of(classifier, judged), scores_by_corpus(classifier, judged)
