@@ -36,7 +36,8 @@ def _parser(wanted: str | None) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        # No option may have this name: its value would take the place of the command.
+        command.set_defaults(command_to_run=module.run)
     return parser
 
 
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     options = _parser(words[0] if words else None).parse_args(words)
     try:
-        return int(options.run(options))
+        return int(options.command_to_run(options))
     except SerError as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1

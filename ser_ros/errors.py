@@ -5,13 +5,13 @@
     ├── AudioError       UnknownSampleFormat · UnsupportedFormat · PartialFrame · EmptyAudio
     │                    UnreadableFile
     ├── DeviceError      DeviceNotFound · AmbiguousDevice · DeviceRefused · DeviceLost
-    │                    MicrophoneUnavailable
+    │                    DeviceFailed · MicrophoneUnavailable
     ├── BundleError      BundleMissing · BundleDamaged · BundleMismatch · RuntimeUnavailable
     ├── ConfigError      UnreadableConfig · UnknownKey · BadValue
     ├── ManifestError    BadManifest · NothingToScore
     ├── FileError        CannotWrite
     ├── RosError         RosMissing
-    └── TrainingError    EmptyClass · NonFiniteLoss · MissingExtra
+    └── TrainingError    EmptyClass · NonFiniteLoss · CheckpointDamaged · MissingExtra
 
 Each class takes facts and writes its own sentence: what is, what was expected, what to do about it.
 A caller that wants to know what happened catches a class; a person reads the sentence.
@@ -133,6 +133,14 @@ class DeviceLost(DeviceError):
         super().__init__(
             f"The input device '{device}' has given nothing for {seconds:.1f} s, expected a "
             "steady stream; it is opened again until it answers. Check its plug."
+        )
+
+
+class DeviceFailed(DeviceError):
+    def __init__(self, device: str, why: BaseException) -> None:
+        super().__init__(
+            f"The input device '{device}' was being heard when {type(why).__name__} was raised "
+            f"({why}), expected its sound; it is opened again. Report this."
         )
 
 
@@ -276,8 +284,15 @@ class EmptyClass(TrainingError):
 class NonFiniteLoss(TrainingError):
     def __init__(self, epoch: int, checkpoint: Path | str) -> None:
         super().__init__(
-            f"The loss of epoch {epoch} is not a finite number; lower the learning rate. The last "
-            f"good state is kept in '{checkpoint}'."
+            f"The loss of epoch {epoch} is not a finite number; lower the learning rate. What was "
+            f"learnt in the epochs before it is kept in '{checkpoint}'."
+        )
+
+
+class CheckpointDamaged(TrainingError):
+    def __init__(self, path: Path | str, why: str) -> None:
+        super().__init__(
+            f"The checkpoint '{path}' cannot be read ({why}); delete it to train from the start."
         )
 
 

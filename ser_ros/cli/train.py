@@ -68,4 +68,7 @@ def _change(text: str) -> tuple[str, object]:
     key, separator, value = text.partition("=")
     if not separator:
         raise BadValue("--set", text, "KEY=VALUE")
-    return key.strip(), yaml.safe_load(value)
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError):
+        raise BadValue(f"--set {key.strip()}", value, "a value as in the YAML file") from None

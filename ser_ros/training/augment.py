@@ -53,10 +53,10 @@ def mask(image: Image, config: AugmentConfig, random: np.random.Generator) -> Im
     _, bands, frames = image.shape
     mean = image.mean(axis=(1, 2), keepdims=True)
     for _ in range(config.masks):
-        width = int(random.integers(0, config.mask_bands + 1))
+        width = int(random.integers(0, min(config.mask_bands, bands) + 1))
         start = int(random.integers(0, bands - width + 1))
         image[:, start : start + width] = mean
-        width = int(random.integers(0, config.mask_frames + 1))
+        width = int(random.integers(0, min(config.mask_frames, frames) + 1))
         start = int(random.integers(0, frames - width + 1))
         image[:, :, start : start + width] = mean
     return image

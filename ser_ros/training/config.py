@@ -18,6 +18,11 @@ def _share(where: str, value: float) -> None:
         raise BadValue(where, value, "a share from 0 to 1")
 
 
+def _not_negative(where: str, value: float) -> None:
+    if value < 0:
+        raise BadValue(where, value, "0 or more")
+
+
 @dataclass(frozen=True)
 class AugmentConfig:
     """How often a training window meets what microphones and rooms do to a voice."""
@@ -49,6 +54,12 @@ class AugmentConfig:
     def __post_init__(self) -> None:
         for name in ("noise", "hiss", "equaliser", "band_limit", "clipping", "pitch", "stretch"):
             _share(f"augment.{name}", getattr(self, name))
+        for name in ("pitch_semitones", "masks", "mask_bands", "mask_frames", "mixup"):
+            _not_negative(f"augment.{name}", getattr(self, name))
+        for name in ("noise_snr_db", "hiss_snr_db"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise BadValue(f"augment.{name}", [low, high], "the lower value first")
         if self.stretch_ratio < 1:
             raise BadValue("augment.stretch_ratio", self.stretch_ratio, "at least 1")
 
@@ -89,6 +100,8 @@ class TrainConfig:
         for name in ("epochs", "batch", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise BadValue(name, getattr(self, name), "a positive number")
+        for name in ("windows_per_epoch", "weight_decay", "workers", "threads", "seed"):
+            _not_negative(name, getattr(self, name))
         _share("label_smoothing", self.label_smoothing)
         _share("dropout", self.dropout)
 

@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from ser_ros.errors import NonFiniteLoss
+from ser_ros.errors import CheckpointDamaged, NonFiniteLoss
 from ser_ros.network import build_network
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.data import (
@@ -76,6 +76,9 @@ def train(
     started, done = time.monotonic(), 0
     for epoch in range(first, config.epochs):
         network.train()
+        # Dropout and augmentation without workers draw from these.
+        torch.manual_seed(config.seed * 1000 + epoch)
+        images.reseed(config.seed * 1000 + epoch)
         # Each epoch draws from a generator of its own, so that a resumed one draws the same.
         generator = torch.Generator().manual_seed(config.seed * 1000 + epoch)
         mixer = np.random.default_rng(config.seed * 1000 + epoch)
@@ -92,10 +95,12 @@ def train(
         for batch, (inputs, labels) in enumerate(loader):
             loss = _loss(network, inputs, labels, config, mixer, where)
             if not torch.isfinite(loss):
-                raise NonFiniteLoss(epoch, checkpoint)
+                raise NonFiniteLoss(epoch + 1, checkpoint)
             optimiser.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            slope = torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            if not torch.isfinite(slope):  # a step along it would make every weight NaN
+                raise NonFiniteLoss(epoch + 1, checkpoint)
             optimiser.step()
             schedule.step()
             losses.append(loss.item())
@@ -169,8 +174,12 @@ def _resume(
     """Load a checkpoint of the same configuration; return the epoch to go on with."""
     if not path.is_file():
         return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["config"] != config.deciding():
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        config_of_state = state["config"]
+    except Exception as error:  # pickle's, zip's, torch's: they share no base class
+        raise CheckpointDamaged(path, type(error).__name__) from error
+    if config_of_state != config.deciding():
         _log.warning("The checkpoint '%s' is of another configuration; it is not used.", path)
         return 0
     network.load_state_dict(state["network"])

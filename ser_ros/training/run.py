@@ -16,6 +16,7 @@ from ser_ros.bundle import Bundle, Calibration
 from ser_ros.classifier import Classifier
 from ser_ros.corpora import Clip, held_out, read_manifest
 from ser_ros.corpora.clips import LICENCES
+from ser_ros.errors import BadValue, NothingToScore
 from ser_ros.evaluation.metrics import score
 from ser_ros.framing import windows_of
 from ser_ros.training.calibrate import fit_temperature, mean_probabilities
@@ -43,9 +44,20 @@ def run(config: TrainConfig, folder: Path, out: Path) -> Bundle:
     Raises `TrainingError`, `ManifestError`, `AudioError` or `ConfigError`.
     """
     clips = read_manifest(config.path(config.manifest))
+    named = {clip.corpus for clip in clips}
+    for corpus in config.corpora:
+        if corpus not in named:
+            known = ", ".join(sorted(named - {""})) or "none"
+            raise BadValue("corpora", corpus, f"one that the manifest has (it has {known})")
     if config.corpora:
         clips = [clip for clip in clips if clip.corpus in config.corpora]
     rest, held = held_out(clips, config.held_out_fold)
+    if all(config.label_set.index(clip.emotion) is None for clip in held):
+        raise NothingToScore(config.manifest, config.labels)
+    if config.noise_folder and not any(
+        path.is_file() for path in config.path(config.noise_folder).rglob("*")
+    ):
+        raise BadValue("noise_folder", config.noise_folder, "a folder that holds recordings")
     recordings = load_recordings(rest, config.label_set, config.features.rate)
     _log.info("Training on %d clips of %d speakers.", len(recordings), _speakers(rest))
     with shown() as report:
