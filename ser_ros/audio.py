@@ -182,6 +182,17 @@ class Resampler:
         return np.asarray(self._stream.resample_chunk(self._nothing, last=True), np.float32)
 
 
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is only read forward.
+
+    soundfile seeks after each read where it can, and the decoder of mp3 then loses what it carries
+    from frame to frame.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
 def blocks_of(path: Path | str, block_s: float = _FILE_BLOCK_S) -> Iterator[tuple[Samples, int]]:
     """Decode a file block by block: yields ((frames, channels) float32, rate in Hz).
 
@@ -189,12 +200,12 @@ def blocks_of(path: Path | str, block_s: float = _FILE_BLOCK_S) -> Iterator[tupl
     """
     try:
         # Opened here, so that a missing right or folder is told as what it is.
-        with open(path, "rb") as raw, soundfile.SoundFile(raw) as file:
+        with open(path, "rb") as raw, _Forward(raw) as file:
             if not RATES[0] <= file.samplerate <= RATES[1]:
                 raise UnsupportedFormat("sample rate in Hz", file.samplerate, *RATES)
             frames = max(1, int(file.samplerate * block_s))
             yielded = False
-            for block in file.blocks(frames, dtype="float32", always_2d=True):
+            while len(block := file.read(frames, dtype="float32", always_2d=True)):
                 yielded = True
                 yield block, file.samplerate
             if not yielded:

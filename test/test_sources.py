@@ -13,10 +13,13 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_ros import audio, sources
+from ser_ros import audio, soundcard
+from ser_ros import microphone as microphone_module
+from ser_ros.clock import StreamClock
 from ser_ros.errors import (
     AmbiguousDevice,
     BadValue,
+    DeviceFailed,
     DeviceLost,
     DeviceNotFound,
     DeviceRefused,
@@ -26,15 +29,9 @@ from ser_ros.errors import (
     UnsupportedFormat,
 )
 from ser_ros.framing import SECOND
-from ser_ros.sources import (
-    AudioFile,
-    Device,
-    DeviceFailed,
-    Ended,
-    Microphone,
-    StreamClock,
-    find_device,
-)
+from ser_ros.microphone import Microphone
+from ser_ros.soundcard import Device, find_device
+from ser_ros.sources import AudioFile, Ended
 
 SPEECH = Path(__file__).parent / "data" / "emodb_angry_03a01Wa.flac"
 
@@ -346,8 +343,8 @@ class Stream:
 def library(monkeypatch):
     def use(*arguments, **named):
         library = Library(*arguments, **named)
-        monkeypatch.setattr(sources, "_sounddevice", lambda: library)
-        monkeypatch.setattr(sources, "_library", sources._SoundLibrary())
+        monkeypatch.setattr(soundcard, "_sounddevice", lambda: library)
+        monkeypatch.setattr(soundcard, "library", soundcard.SoundLibrary())
         return library
 
     return use
@@ -357,17 +354,17 @@ def test_importing_opens_nothing(monkeypatch):
     def fail():
         raise AssertionError("PortAudio was started")
 
-    monkeypatch.setattr(sources, "_sounddevice", fail)
+    monkeypatch.setattr(soundcard, "_sounddevice", fail)
     Microphone("usb")
 
 
 def test_a_missing_library_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    monkeypatch.setattr(sources, "_library", sources._SoundLibrary())
+    monkeypatch.setattr(soundcard, "library", soundcard.SoundLibrary())
     with pytest.raises(MicrophoneUnavailable, match="libportaudio2"):
         Microphone().open()
     with pytest.raises(MicrophoneUnavailable):
-        sources.devices()
+        soundcard.devices()
 
 
 def test_a_device_is_asked_for_the_wanted_rate_first(library):
@@ -404,7 +401,7 @@ def test_an_overflow_breaks_the_block_after_it(library):
 
 
 def test_what_the_queue_has_no_room_for_is_counted_exactly(library, monkeypatch):
-    monkeypatch.setattr(sources, "QUEUE_S", 0.1)
+    monkeypatch.setattr(microphone_module, "QUEUE_S", 0.1)
     sd = library("usb", refuses=lambda rate, channels: False)
     clock = Clock()
     mic = Microphone(rate=48000, now_ns=clock.now_ns, steady=clock.steady)
@@ -454,7 +451,7 @@ def test_the_list_is_read_afresh_for_a_second_attempt_and_never_under_a_stream(l
     mic = Microphone("usb")
     mic.open()
     assert sd.calls == []
-    sources.devices()  # a second look, while the first stream runs, must not end it
+    soundcard.devices()  # a second look, while the first stream runs, must not end it
     assert sd.calls == []
     mic.close()
     mic.open()
@@ -476,8 +473,8 @@ def test_after_a_replug_the_same_device_is_taken_whatever_its_index(library):
 
 
 def test_a_close_that_hangs_is_given_up_and_no_call_is_made_beside_it(library, monkeypatch):
-    monkeypatch.setattr(sources, "CLOSE_S", 0.05)
-    monkeypatch.setattr(sources, "OPEN_S", 0.05)
+    monkeypatch.setattr(soundcard, "CLOSE_S", 0.05)
+    monkeypatch.setattr(soundcard, "OPEN_S", 0.05)
     sd = library("usb")
     answers = threading.Event()
     mic = Microphone()
@@ -489,7 +486,7 @@ def test_a_close_that_hangs_is_given_up_and_no_call_is_made_beside_it(library, m
         mic.open()
     assert len(sd.streams) == 1
     answers.set()
-    monkeypatch.setattr(sources, "OPEN_S", 5.0)
+    monkeypatch.setattr(soundcard, "OPEN_S", 5.0)
     mic.open()
     assert len(sd.streams) == 2
 
@@ -504,13 +501,13 @@ def test_a_device_that_opens_too_late_is_closed_again(library, monkeypatch):
         return real(**options)
 
     sd.InputStream = slow
-    monkeypatch.setattr(sources, "OPEN_S", 0.2)
+    monkeypatch.setattr(soundcard, "OPEN_S", 0.2)
     mic = Microphone()
     with pytest.raises(DeviceRefused):
         mic.open()
     opens.set()
-    monkeypatch.setattr(sources, "OPEN_S", 5.0)
-    sources.devices()  # waits until the late call is through
+    monkeypatch.setattr(soundcard, "OPEN_S", 5.0)
+    soundcard.devices()  # waits until the late call is through
     assert sd.streams[0].calls == ["start", "abort", "close"]
 
 

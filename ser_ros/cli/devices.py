@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ser_ros.sources import devices
+from ser_ros.soundcard import devices
 
 HELP = "list the microphones"
 EXAMPLE = "  python -m ser_ros devices"

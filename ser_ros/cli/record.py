@@ -16,7 +16,8 @@ from ser_ros.cli.options import positive
 from ser_ros.display import bar
 from ser_ros.errors import BadValue, CannotWrite, DeviceError, DeviceLost
 from ser_ros.files import written_aside
-from ser_ros.sources import Microphone, Source
+from ser_ros.microphone import Microphone
+from ser_ros.sources import Source
 
 HELP = "record from a microphone to a file"
 EXAMPLE = """  python -m ser_ros record hello.wav

@@ -14,10 +14,11 @@ from ser_ros.audio import AudioFormat, SampleFormat
 from ser_ros.capture import Capture, Chunk
 from ser_ros.errors import BadValue
 from ser_ros.health import Level, Report
+from ser_ros.microphone import Microphone
 from ser_ros.nodes import messages, topics
 from ser_ros.nodes.managed import ManagedNode, spin
 from ser_ros.nodes.parameters import Spec
-from ser_ros.sources import AudioFile, Microphone
+from ser_ros.sources import AudioFile
 
 _LISTENER_POLL_S = 0.1
 """How often a file that waits for somebody to listen looks for them."""

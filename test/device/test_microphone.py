@@ -15,13 +15,15 @@ import pytest
 import soundfile
 from pulse import Room
 
-from ser_ros import audio, sources
+from ser_ros import audio
+from ser_ros import microphone as microphone_module
 from ser_ros.capture import Capture
 from ser_ros.cli import devices as devices_command
 from ser_ros.cli import record as record_command
 from ser_ros.errors import AmbiguousDevice, DeviceLost, DeviceNotFound, DeviceRefused
 from ser_ros.framing import SECOND
-from ser_ros.sources import Block, Microphone
+from ser_ros.microphone import Microphone
+from ser_ros.sources import Block
 
 pytestmark = [pytest.mark.device, pytest.mark.slow]
 
@@ -206,8 +208,8 @@ def test_stereo_is_mixed_or_one_channel_is_chosen(
 ):
     # As a sound card that has two channels and no less.
     refuse(monkeypatch, lambda rate, channels: channels == 1)
-    find = sources.find_device
-    monkeypatch.setattr(sources, "find_device", lambda *a: replace(find(*a), channels=2))
+    find = microphone_module.find_device
+    monkeypatch.setattr(microphone_module, "find_device", lambda *a: replace(find(*a), channels=2))
     mic = microphone("pulse", channel=channel)
     mic.open()
     hear(mic, 0.3)
@@ -271,7 +273,7 @@ def test_a_process_ends_although_the_sound_system_hangs(room):
     script = (
         "import sys, time\n"
         "from ser_ros.capture import Capture\n"
-        "from ser_ros.sources import Microphone\n"
+        "from ser_ros.microphone import Microphone\n"
         "capture = Capture(Microphone('pulse'), lambda c: print('chunk', flush=True), 0.3)\n"
         "capture.start()\n"
         "sys.stdin.readline()\n"
@@ -335,7 +337,7 @@ def test_an_exception_in_the_callback_is_told_and_survived(room):
 
 
 def test_a_queue_that_nobody_empties_drops_and_says_how_much(room, microphone, monkeypatch):
-    monkeypatch.setattr(sources, "QUEUE_S", 0.2)
+    monkeypatch.setattr(microphone_module, "QUEUE_S", 0.2)
     mic = microphone("pulse", rate=44100)
     mic.open()
     hear(mic, 0.3)

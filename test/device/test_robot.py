@@ -14,10 +14,10 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 from audio_common_msgs.msg import AudioDataStamped
 from graph import Graph, graph  # noqa: F401
 from pulse import Room
+from ser_ros.msg import Emotion
 from std_srvs.srv import SetBool
 
 from ser_ros.framing import SECOND
-from ser_ros.msg import Emotion
 from ser_ros.nodes import messages, topics
 
 pytestmark = [pytest.mark.device, pytest.mark.ros, pytest.mark.slow]
@@ -67,7 +67,9 @@ def test_an_unplugged_microphone_is_seen_and_comes_back(room: Room, graph: Graph
     graph.until(lambda: diagnostics()["state"] == "reopening", "the loss", 10)
     assert time.monotonic() - pulled < 5  # seen within 3 s, told within another
     assert diagnostics()["level"] == "2"
-    assert "opened again" in diagnostics()["message"] or "cannot be opened" in diagnostics()["message"]
+    assert (
+        "opened again" in diagnostics()["message"] or "cannot be opened" in diagnostics()["message"]
+    )
     graph.pause(2)
     room.plug()
     emotions.clear()
