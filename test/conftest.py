@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from programs import python
 
 from ser_ros import audio
 from ser_ros.audio import Samples
 from ser_ros.bundle import DEFAULT_MODEL, Bundle
 from ser_ros.carried import models_folder, recordings_folder
 from ser_ros.classifier import Classifier
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session")
@@ -62,21 +59,6 @@ def ser_ros() -> Command:
     return run
 
 
-def python(
-    *words: str,
-    env: dict[str, str] | None = None,
-    cwd: Path | None = None,
-    prefix: Sequence[str] = (),
-) -> subprocess.CompletedProcess[str]:
-    """Run Python in a process of its own, with this package on its path."""
-    path = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH", "")) if p)
-    return subprocess.run(
-        [*prefix, sys.executable, *words],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="surrogateescape",
-        timeout=120,
-        cwd=cwd or ROOT,
-        env={**os.environ, "PYTHONPATH": path, **(env or {})},
-    )
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first: who broke something wants to know soon."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

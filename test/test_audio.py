@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import python
 from hypothesis import given
 from hypothesis import strategies as st
+from programs import python
 
 from ser_ros import audio
 from ser_ros.audio import AudioFormat, Resampler, SampleFormat

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
-from conftest import ROOT, python
+from programs import ROOT, python
 
 from ser_ros.carried import models_folder, recordings_folder
 from ser_ros.cli import COMMANDS

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, python
+from programs import ROOT, python
 
 PACKAGE = ROOT / "ser_ros"
 

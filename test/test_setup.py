@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.ros]
 
 # What scripts/env.sh of this copy has set must not help the clone.
-FOREIGN = re.compile(r"^(SER_ROS_|ROS_|AMENT_|COLCON_|CMAKE_|VIRTUAL_ENV|PYTHONPATH|LD_LIBRARY_PATH)")
+FOREIGN = re.compile(
+    r"^(SER_ROS_|ROS_|AMENT_|COLCON_|CMAKE_|VIRTUAL_ENV|PYTHONPATH|LD_LIBRARY_PATH)"
+)
 
 
 def clean_environment() -> dict[str, str]:
@@ -86,7 +88,12 @@ def test_a_plain_build_in_a_workspace(tmp_path: Path, distro: str) -> None:
     )
     package = next(tmp_path.glob("install/ser_ros/lib/python*/site-packages"))
     libraries = {"LD_LIBRARY_PATH": str(tmp_path / "install" / "ser_ros" / "lib")}
-    used = run([str(environment / "bin" / "python"), "-c", code, str(package)], tmp_path, **told, **libraries)
+    used = run(
+        [str(environment / "bin" / "python"), "-c", code, str(package)],
+        tmp_path,
+        **told,
+        **libraries,
+    )
     assert used.stdout.split() == ["sad", "True"], used.stderr
     share = tmp_path / "install" / "ser_ros" / "share" / "ser_ros"
     for carried in ("launch/ser.launch.py", "config/ser.yaml", "models/densenet121/manifest.json"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import python
+from programs import python
 
 # Not imported to find out: torchvision alone cannot be, beside a torch without CUDA.
 for _module in ("torch", "torchvision", "audiomentations", "scipy", "onnx"):

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from audio_common_msgs.msg import AudioDataStamped
-from graph import Graph, graph  # noqa: F401
+from graph import Graph
 from pulse import Room
 from ser_ros.msg import Emotion
 from std_srvs.srv import SetBool
