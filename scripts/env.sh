@@ -44,6 +44,9 @@ _ser_ros_env() {
       unset ROS_DISTRO PYTHONPATH AMENT_PREFIX_PATH COLCON_PREFIX_PATH CMAKE_PREFIX_PATH
     fi
     export AMENT_PREFIX_PATH="$venv${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}"
+    # A Python of the wheels leaves this to its children, as a sign that LD_LIBRARY_PATH is set; it
+    # is not, for this environment.
+    unset _ROS_WHEELS_BOOTSTRAP_COMPLETE
     . "$root/install/$distro/local_setup.$shell"
   fi
   # The source tree first: an edit works at once, and `python -m ser_ros` from any folder.

@@ -196,7 +196,7 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]
 def blocks_of(path: Path | str, block_s: float = _FILE_BLOCK_S) -> Iterator[tuple[Samples, int]]:
     """Decode a file block by block: yields ((frames, channels) float32, rate in Hz).
 
-    Raises `UnreadableFile` with the reason, also for a file that ends in the middle.
+    Raises `UnreadableFile` with the reason, also for a compressed file that ends in the middle.
     """
     try:
         # Opened here, so that a missing right or folder is told as what it is.

@@ -132,10 +132,7 @@ class Hearing:
         self.counts["chunks"] += 1
         for window in windows:
             self._lost += window.lost
-            if self.mute.covers(window.stamp_ns, window.stamp_ns + self._window_ns):
-                self.counts["muted"] += 1
-            else:
-                self._waiting.append((arrived, window))
+            self._waiting.append((arrived, window))
         excess = len(self._waiting) - _MOST_WAITING
         return remarks + self._drop(excess, f"more than {_MOST_WAITING} windows waited")
 
@@ -160,10 +157,16 @@ class Hearing:
         return [Remark("dropped", sentence)]
 
     def next(self) -> Heard | None:
-        """Judge the next window, or return None where none waits."""
-        if not self._waiting:
-            return None
-        arrived, window = self._waiting.popleft()
+        """Judge the next window without the robot's own voice; None where none waits."""
+        while self._waiting:
+            arrived, window = self._waiting.popleft()
+            # Asked only now, for word of the robot's own voice may come after the sound of it.
+            if not self.mute.covers(window.stamp_ns, window.stamp_ns + self._window_ns):
+                return self._judge(arrived, window)
+            self.counts["muted"] += 1
+        return None
+
+    def _judge(self, arrived: float, window: Window) -> Heard:
         estimate = self.classifier(window.samples)
         state = self.tracker.update(estimate, window.stamp_ns + self._window_ns)
         lost, self._lost = self._lost, 0

@@ -319,3 +319,12 @@ def test_hearing_goes_on_after_the_robot_has_spoken():
     starts = [(h.window.stamp_ns - T0) / SECOND for h in robot.judge_all()]
     assert starts == [0.0, 6.25, 7.5]
     assert robot.hearing.counts["muted"] == 4
+
+
+def test_word_of_the_robots_own_voice_may_come_after_the_sound_of_it():
+    robot = Robot(hop_s=2.5)
+    spoke_ns = robot.now_ns
+    robot.hear(2.5)
+    robot.hearing.mute.say(True, spoke_ns)
+    assert robot.judge_all() == []
+    assert robot.hearing.counts["muted"] == 1

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.ros]
 
 # What scripts/env.sh of this copy has set must not help the clone.
 FOREIGN = re.compile(
-    r"^(SER_ROS_|ROS_|AMENT_|COLCON_|CMAKE_|VIRTUAL_ENV|PYTHONPATH|LD_LIBRARY_PATH)"
+    r"^(SER_ROS_|_?ROS_|AMENT_|COLCON_|CMAKE_|VIRTUAL_ENV|PYTHONPATH|LD_LIBRARY_PATH)"
 )
 
 

@@ -145,6 +145,7 @@ class CaptureNode(ManagedNode):
 
     def _begin(self) -> None:
         assert self._capture
+        self._stop_waiting()
         if self.value("source") == "file" and self.value("wait"):
             self._waiting = self.create_timer(_LISTENER_POLL_S, self._begin_when_heard)
         else:
