@@ -10,7 +10,7 @@ setup(
     version="0.1.0",  # as in package.xml and ser_ros/__init__.py
     description="Speech emotion recognition for robots, on ROS 2",
     license="Apache-2.0",
-    python_requires=">=3.10",
+    python_requires=">=3.11",
     # Models and recordings lie beside the package in the sources, and within it once installed;
     # ser_ros.carried looks in both places.
     packages=[
@@ -31,7 +31,6 @@ setup(
     extras_require={
         "microphone": ["sounddevice>=0.5"],
         "openvino": ["openvino>=2025.0"],
-        "evaluate": ["scikit-learn>=1.5", "matplotlib>=3.9"],
         "train": [
             "audiomentations>=0.43",
             "librosa>=0.11",

@@ -25,7 +25,7 @@ ARGUMENTS = {
     "namespace": ("", "Namespace of all nodes and topics."),
     "nodes": ("capture,inference", "Which nodes to start, of capture, inference and behavior."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
-    "respawn": ("true", "Whether a node that ends with an error is started again."),
+    "respawn": ("true", "Whether a node that ended is started again, after 2 s."),
     "use_sim_time": ("false", "Whether to take the time from /clock."),
 }
 

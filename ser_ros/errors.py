@@ -10,7 +10,7 @@
     ├── ConfigError      UnreadableConfig · UnknownKey · BadValue
     ├── ManifestError    BadManifest · NothingToScore
     ├── FileError        CannotWrite
-    ├── RosError         RosMissing
+    ├── RosError         RosMissing · RosRefused
     └── TrainingError    EmptyClass · NonFiniteLoss · CheckpointDamaged · MissingExtra
 
 Each class takes facts and writes its own sentence: what is, what was expected, what to do about it.
@@ -263,6 +263,14 @@ class RosMissing(RosError):
         super().__init__(
             f"The Python module '{module}' is not found, expected ROS 2 and its messages; "
             "run scripts/setup and then `. scripts/env.sh`, or source your workspace."
+        )
+
+
+class RosRefused(RosError):
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"ROS cannot start with these arguments ({why}); check --params-file, remappings and "
+            "the namespace."
         )
 
 

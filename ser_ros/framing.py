@@ -28,9 +28,14 @@ Publishers that stamp a chunk when Python woke up jitter by some tens of millise
 FUTURE_TOLERANCE_NS = SECOND
 """How far ahead of this machine's clock a chunk may end before it is counted as odd."""
 
+ABSENCE_NS = 30 * SECOND
+"""A gap from which on nobody is taken to have listened meanwhile, so that nothing was lost: push to
+talk, or a clock that was set."""
+
 PAUSE_NS = SECOND
 """How much later than it should a chunk without a stamp may come before a pause lies between."""
 
+_CLIPPED_PEAKS = 3
 _CLIPPED_SHARE = 1e-3
 """Share of samples at full scale above which a chunk counts as clipped; a few peaks do no harm."""
 
@@ -158,10 +163,6 @@ class AudioStream:
         """The format of the newest chunk."""
         return self._format
 
-    def lose(self, samples: int) -> None:
-        """Count samples, at the network's rate, that were lost outside of the stream."""
-        self._lost += samples
-
     def restart(self) -> None:
         """Forget what was heard: the next chunk begins a new stretch."""
         self._framer.flush()
@@ -235,7 +236,7 @@ class AudioStream:
             )
             remarks.append(Remark("not_finite", sentence))
         clipped = audio.clipped(samples)
-        if clipped > _CLIPPED_SHARE * len(samples):
+        if clipped > max(_CLIPPED_PEAKS, _CLIPPED_SHARE * len(samples)):
             sentence = (
                 f"{clipped} of {len(samples)} samples are at full scale, so the "
                 "voice is distorted; lower the gain of the microphone."
@@ -271,10 +272,13 @@ class AudioStream:
                 )
                 remarks.append(Remark("repeated_stamp", sentence))
         elif off_ns > self._tolerance_ns:
-            missing = off_ns * self._rate // SECOND
-            self._lost += missing
-            sentence = f"{off_ns / SECOND:.3f} s of audio are missing; the framing starts afresh."
-            remarks.append(Remark("gap", sentence))
+            if off_ns < ABSENCE_NS:
+                self._lost += off_ns * self._rate // SECOND
+                sentence = f"{off_ns / SECOND:.3f} s of audio are missing; framing starts afresh."
+                remarks.append(Remark("gap", sentence))
+            else:
+                sentence = f"No audio came for {off_ns / SECOND:.0f} s; the framing starts afresh."
+                remarks.append(Remark("absence", sentence))
             self._begin(stamp_ns, fmt)
         elif off_ns < -self._tolerance_ns:
             sentence = (

@@ -15,7 +15,6 @@ class Level(enum.IntEnum):
     OK = 0
     WARN = 1
     ERROR = 2
-    STALE = 3
 
 
 @dataclass

@@ -60,14 +60,15 @@ class Mute:
     """The stretches of time in which the robot itself talked."""
 
     def __init__(self, tail_s: float, limit_s: float) -> None:
-        self._tail_ns = int(tail_s * SECOND)
-        self._limit_ns = int(limit_s * SECOND)
+        self.adjust(tail_s, limit_s)
         self._stretches: deque[tuple[int, int]] = deque(maxlen=64)
         """From the beginning to the end of the echo; the newest may end in the future."""
         self._talking = False
 
     def say(self, speaking: bool, now_ns: int) -> None:
         """Take in what the robot says of itself at `now_ns`. Saying `true` again prolongs it."""
+        if self._stretches and now_ns < self._stretches[-1][0]:
+            self.reset()  # the clock was set back
         begin_ns, end_ns = self._stretches[-1] if self._stretches else (now_ns, now_ns)
         goes_on = self._talking and begin_ns <= now_ns < end_ns
         if speaking:
@@ -80,9 +81,14 @@ class Mute:
         self._talking = speaking
 
     def reset(self) -> None:
-        """Forget it all: after a jump of the clock its times mean nothing."""
+        """Forget it all."""
         self._stretches.clear()
         self._talking = False
+
+    def adjust(self, tail_s: float, limit_s: float) -> None:
+        """Take other lengths from the next word on."""
+        self._tail_ns = int(tail_s * SECOND)
+        self._limit_ns = int(limit_s * SECOND)
 
     def overdue(self, now_ns: int) -> bool:
         """Whether the robot should long have said that it stopped."""
@@ -173,8 +179,14 @@ class Hearing:
         self.counts["windows"] += 1
         return Heard(window, estimate, state, lost, self._monotonic() - arrived)
 
+    def adjust(self, config: HearingConfig, tracking: TrackingConfig) -> None:
+        """Take other settings from now on; hop and channel belong to the stream and stay."""
+        self.config = config
+        self.tracker.config = tracking
+        self.mute.adjust(config.mute_tail_s, config.mute_limit_s)
+
     def restart(self) -> None:
-        """Forget what was heard so far, as after a jump of the clock."""
+        """Forget what was heard so far, as when the node was inactive."""
         self.stream.restart()
         self.tracker.reset()
         self.mute.reset()

@@ -287,7 +287,7 @@ def test_a_jump_of_the_clock_by_decades_forward():
     talk.now_ns = 100 * SECOND
     talk.say(sound(0.25))
     talk.now_ns = T0
-    assert talk.say(sound(0.25)) == ["gap"]
+    assert talk.say(sound(0.25)) == ["absence"]
     talk.goes_on(lost=0)
 
 
@@ -465,10 +465,14 @@ def test_silence_is_audio_like_any_other():
     talk.goes_on(lost=0)
 
 
-def test_what_was_lost_outside_is_told_once():
+def test_an_absence_is_no_loss():
+    """Push to talk was off for an hour, or a clock was set."""
     talk = Talk()
-    talk.stream.lose(123)
-    talk.goes_on(lost=123)
+    talk.say(sound(0.25))
+    talk.now_ns += 3600 * SECOND
+    assert talk.say(sound(0.25)) == ["absence"]
+    assert talk.stream.counts["gap"] == 0
+    talk.goes_on(lost=0)
 
 
 def test_restart_forgets_the_stretch_before():

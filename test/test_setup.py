@@ -106,3 +106,10 @@ def test_a_wrong_distribution_is_refused() -> None:
     answer = run(["scripts/setup"], ROOT, SER_ROS_DISTRO="foxy")
     assert answer.returncode == 2
     assert "jazzy and kilted, not on 'foxy'" in answer.stderr
+
+
+def test_the_nodes_on_kilted() -> None:
+    command = ". scripts/env.sh && exec python -m ser_ros run recordings/03a05Wa.flac"
+    heard = run(["bash", "-c", command], ROOT, SER_ROS_DISTRO="kilted", ROS_DOMAIN_ID="102")
+    assert heard.returncode == 0, heard.stdout + heard.stderr
+    assert len(re.findall(r"^ *0:\d\d\.\d\d  \w+ .* ms$", heard.stdout, re.M)) == 2

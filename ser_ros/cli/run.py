@@ -48,11 +48,13 @@ def run(options: argparse.Namespace) -> int:
         files, headings = _carried()
     from ser_ros.nodes.together import listen
 
-    capture: dict[str, Any] = {"source": "microphone"}
+    capture: dict[str, Any] = {}
     if files:
         capture = {"source": "file", "files": [str(file) for file in files], "loop": options.loop}
-    elif options.device:
-        capture["device"] = options.device
+    elif options.microphone or options.device:
+        capture["source"] = "microphone"
+        if options.device:
+            capture["device"] = options.device
     if files and options.hop is None:
         # Files are padded to whole windows: with this hop no window hears two of them.
         options.hop = 2.5

@@ -10,9 +10,10 @@ from std_msgs.msg import String
 
 from ser_ros.behaviors import Selector, read_table
 from ser_ros.carried import config_folder
+from ser_ros.framing import SECOND
 from ser_ros.health import Level, Report
 from ser_ros.msg import EmotionState
-from ser_ros.nodes import topics
+from ser_ros.nodes import messages, topics
 from ser_ros.nodes.managed import ManagedNode, spin
 from ser_ros.nodes.parameters import Spec
 
@@ -58,7 +59,11 @@ class BehaviorNode(ManagedNode):
 
     def _hear(self, state: EmotionState) -> None:
         assert self._selector
-        self._show(self._selector.state(state.label, state.confidence, self.now_ns()))
+        now_ns = self.now_ns()
+        age_ns = now_ns - messages.ns_of(state.header.stamp)
+        # Latched: who subscribes late is given a state that may be of an hour ago.
+        if age_ns <= self._selector.table.timeout_s * SECOND:
+            self._show(self._selector.state(state.label, state.confidence, now_ns))
 
     def _pass_time(self) -> None:
         assert self._selector

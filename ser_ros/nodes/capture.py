@@ -12,7 +12,7 @@ from std_srvs.srv import SetBool
 
 from ser_ros.audio import AudioFormat, SampleFormat
 from ser_ros.capture import Capture, Chunk
-from ser_ros.errors import BadValue
+from ser_ros.errors import BadValue, SerError
 from ser_ros.health import Level, Report
 from ser_ros.microphone import Microphone
 from ser_ros.nodes import messages, topics
@@ -57,7 +57,8 @@ class CaptureNode(ManagedNode):
         self._audio: LifecyclePublisher | None = None
         self._info: LifecyclePublisher | None = None
         self._frame_id = ""
-        self._listen = False
+        self._listen: bool | None = None
+        """What `~/listen` said last; None while it has said nothing, and the parameter holds."""
         self._waiting: Any = None
         self._losses = 0
         self._service = self.create_service(SetBool, topics.LISTEN, self._on_listen)
@@ -91,14 +92,13 @@ class CaptureNode(ManagedNode):
             log=self.get_logger(),
         )
         self._frame_id = self.value("frame_id")
-        self._listen = self.value("listen")
         self._audio = self.create_lifecycle_publisher(AudioDataStamped, topics.AUDIO, topics.STREAM)
         self._info = self.create_lifecycle_publisher(AudioInfo, topics.AUDIO_INFO, topics.LATCHED)
 
     def start(self) -> None:
         assert self._info
         self._info.publish(messages.audio_info(self._format))
-        if self._listen:
+        if self._listening:
             self._begin()
 
     def stop(self) -> None:
@@ -114,9 +114,8 @@ class CaptureNode(ManagedNode):
     # ── listening ─────────────────────────────────────────────────────────────────────────────
 
     def _microphone(self) -> Microphone:
-        device = self.value("device")
         return Microphone(
-            int(device) if device.isdecimal() else device,
+            self.value("device"),
             self._format.rate,
             self._format.channels,
             self._channel(),
@@ -147,7 +146,9 @@ class CaptureNode(ManagedNode):
         assert self._capture
         self._stop_waiting()
         if self.value("source") == "file" and self.value("wait"):
-            self._waiting = self.create_timer(_LISTENER_POLL_S, self._begin_when_heard)
+            self._waiting = self.create_timer(
+                _LISTENER_POLL_S, self._begin_when_heard, clock=self.steady
+            )
         else:
             self._capture.start()
 
@@ -161,10 +162,15 @@ class CaptureNode(ManagedNode):
             self.destroy_timer(self._waiting)
             self._waiting = None
 
-    def _cease(self) -> None:
+    def _cease(self) -> bool:
+        """Close the microphone; False where it hangs, and closes as soon as it answers."""
         self._stop_waiting()
-        if self._capture:
-            self._capture.stop()
+        return self._capture is None or self._capture.stop()
+
+    @property
+    def _listening(self) -> bool:
+        """Whether somebody wants it to listen; a wish by `~/listen` outlives a reconfiguration."""
+        return bool(self.value("listen") if self._listen is None else self._listen)
 
     def _on_listen(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Push to talk: while it is off, the microphone is really closed."""
@@ -173,18 +179,31 @@ class CaptureNode(ManagedNode):
         if not self.active:
             response.message = "Noted; the node is not active."
         elif request.data:
-            self._begin()
-            response.message = "Listening."
-        else:
-            self._cease()
+            try:
+                self._begin()
+                response.message = "Listening."
+            except SerError as error:
+                response.success, response.message = False, str(error)
+        elif self._cease():
             response.message = "The microphone is closed."
+        else:
+            response.success = False
+            response.message = "The device hangs; it is not heard, and closes when it answers."
         self.get_logger().info(f"~/listen {request.data}: {response.message}")
         return response
 
     def _publish(self, chunk: Chunk) -> None:
         """Called on the capture's thread."""
-        if self._audio is not None and self.context.ok():
-            self._audio.publish(messages.audio_chunk(chunk.data, chunk.stamp_ns, self._frame_id))
+        if self._audio is None or not self.context.ok():
+            return
+        if chunk.stamp_ns <= 0:
+            sentence = (
+                "ROS time is 0, so chunks have no stamp: use_sim_time is set, but nobody publishes "
+                "/clock. Start what does, or turn use_sim_time off."
+            )
+            self.remark("no_time", sentence)
+        stamp_ns = max(0, chunk.stamp_ns)
+        self._audio.publish(messages.audio_chunk(chunk.data, stamp_ns, self._frame_id))
 
     # ── how it is doing ───────────────────────────────────────────────────────────────────────
 
@@ -213,7 +232,7 @@ class CaptureNode(ManagedNode):
         }
         if not self.active:
             report.add(Level.WARN, "Not active.")
-        elif not self._listen:
+        elif not self._listening:
             report.message = "Not listening: ~/listen is off and the microphone is closed."
         elif status.state == "reopening":
             report.add(Level.ERROR, status.last_error)

@@ -14,7 +14,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 
 from ser_ros.audio import AudioFormat, SampleFormat
-from ser_ros.bundle import Bundle, find_bundle
+from ser_ros.bundle import Bundle, Calibration, find_bundle
 from ser_ros.classifier import MIN_SPEECH_RATIO, Classifier
 from ser_ros.errors import AudioError
 from ser_ros.framing import Remark
@@ -54,11 +54,30 @@ class InferenceNode(ManagedNode):
             "the bundle's own.",
             -1.0,
             1.0,
+            live=True,
         ),
-        Spec("max_age", 2.0, "Seconds a window may wait before it is dropped.", 0.1, 60.0),
-        Spec("time_constant", 2.0, "Seconds over which the state is smoothed.", 0.1, 60.0),
-        Spec("margin", 0.1, "How much likelier an emotion must be to replace another.", 0.0, 1.0),
-        Spec("silence", 3.0, "Seconds without speech before the state is `no_speech`.", 0.0, 60.0),
+        Spec(
+            "max_age", 2.0, "Seconds a window may wait before it is dropped.", 0.1, 60.0, live=True
+        ),
+        Spec(
+            "time_constant", 2.0, "Seconds over which the state is smoothed.", 0.1, 60.0, live=True
+        ),
+        Spec(
+            "margin",
+            0.1,
+            "How much likelier an emotion must be to replace another.",
+            0.0,
+            1.0,
+            live=True,
+        ),
+        Spec(
+            "silence",
+            3.0,
+            "Seconds without speech before the state is `no_speech`.",
+            0.0,
+            60.0,
+            live=True,
+        ),
         Spec("stamped", True, "Whether `audio` is AudioDataStamped; false for plain AudioData."),
         Spec("best_effort", False, "Whether to take `audio` from a best-effort publisher."),
         Spec("rate", 16000, "Sample rate in Hz until `audio_info` says otherwise.", 8000, 96000),
@@ -70,13 +89,14 @@ class InferenceNode(ManagedNode):
             choices=tuple(SampleFormat.__members__),
         ),
         Spec("channel", -1, "Which channel to hear, from 0; -1 for the mean of all.", -1, 63),
-        Spec("mute_tail", 0.5, "Seconds muted after the robot has spoken.", 0.0, 10.0),
+        Spec("mute_tail", 0.5, "Seconds muted after the robot has spoken.", 0.0, 10.0, live=True),
         Spec(
             "mute_limit",
             30.0,
             "Seconds after which the robot is taken to have stopped speaking.",
             1.0,
             600.0,
+            live=True,
         ),
         Spec("frame_id", "microphone", "frame_id of the messages where the audio has none."),
     )
@@ -118,33 +138,10 @@ class InferenceNode(ManagedNode):
 
     def open(self) -> None:
         bundle = Bundle.load(find_bundle(self.value("model")))
-        own = self.value("uncertain_below")
-        classifier = Classifier(
-            bundle,
-            self.value("runtime"),
-            self.value("threads"),
-            self.value("min_speech_ratio"),
-            None if own < 0 else own,
-        )
+        classifier = Classifier(bundle, self.value("runtime"), self.value("threads"))
         trim_memory()
-        channel = self.value("channel")
-        self._hearing = Hearing(
-            classifier,
-            HearingConfig(
-                self.value("hop"),
-                self.value("max_age"),
-                self.value("mute_tail"),
-                self.value("mute_limit"),
-                None if channel < 0 else channel,
-            ),
-            TrackingConfig(
-                self.value("time_constant"),
-                classifier.calibration.uncertain_below,
-                self.value("margin"),
-                self.value("silence"),
-            ),
-            time.monotonic,
-        )
+        settings = self._settings({}, classifier)
+        self._hearing = Hearing(classifier, *settings, time.monotonic)
         self._format = AudioFormat(
             self.value("rate"),
             self.value("channels"),
@@ -162,7 +159,7 @@ class InferenceNode(ManagedNode):
         )
 
     def start(self) -> None:
-        audio_qos = topics.PICTURE if self.value("best_effort") else topics.STREAM
+        audio_qos = topics.STREAM_BEST_EFFORT if self.value("best_effort") else topics.STREAM
         if self.value("stamped"):
             audio = self.create_subscription(
                 AudioDataStamped, topics.AUDIO, self._hear_stamped, audio_qos
@@ -195,8 +192,32 @@ class InferenceNode(ManagedNode):
         self._emotions = self._states = self._pictures = None
 
     def changed(self, values: dict[str, Any]) -> None:
-        if self._hearing and "min_speech_ratio" in values:
-            self._hearing.classifier.min_speech_ratio = values["min_speech_ratio"]
+        if self._hearing:
+            self._hearing.adjust(*self._settings(values, self._hearing.classifier))
+
+    def _settings(
+        self, changed: dict[str, Any], classifier: Classifier
+    ) -> tuple[HearingConfig, TrackingConfig]:
+        """Read the settings, `changed` ones first, and give the classifier its own."""
+
+        def value(name: str) -> Any:
+            return changed.get(name, self.value(name))
+
+        own, calibration = value("uncertain_below"), classifier.bundle.calibration
+        threshold = calibration.uncertain_below if own < 0 else own
+        classifier.calibration = Calibration(calibration.temperature, threshold)
+        classifier.min_speech_ratio = value("min_speech_ratio")
+        hearing = HearingConfig(
+            value("hop"),
+            value("max_age"),
+            value("mute_tail"),
+            value("mute_limit"),
+            None if value("channel") < 0 else value("channel"),
+        )
+        tracking = TrackingConfig(
+            value("time_constant"), threshold, value("margin"), value("silence")
+        )
+        return hearing, tracking
 
     # ── in ────────────────────────────────────────────────────────────────────────────────────
 
@@ -240,12 +261,24 @@ class InferenceNode(ManagedNode):
         hearing = self._hearing
         if hearing is None or not self.active:
             return
+        self._catch_up()
         self._tell(hearing.drop_old())
         heard = hearing.next()
         if heard is not None:
             self._publish(heard)
         if hearing.waiting:
             self._more.trigger()
+
+    def _catch_up(self) -> None:
+        """Hear every chunk that has come while a window was judged.
+
+        One at a time, in turn with the windows, they would wait where no limit of age is known, and
+        be lost where ROS keeps only the newest few.
+        """
+        audio = self._inputs[0]
+        with audio.handle:
+            while (taken := audio.handle.take_message(audio.msg_type, False)) is not None:
+                audio.callback(taken[0])
 
     def _publish(self, heard: Heard) -> None:
         assert self._emotions and self._states and self._pictures
@@ -290,6 +323,7 @@ class InferenceNode(ManagedNode):
             "chunks with non-finite samples": str(stream.counts["not_finite"]),
             "chunks clipped": str(stream.counts["clipped"]),
             "gaps": str(stream.counts["gap"]),
+            "absences": str(stream.counts["absence"]),
             "jumps back in time": str(stream.counts["time_went_back"]),
             "repeated stamps": str(stream.counts["repeated_stamp"]),
             "stamps in the future": str(stream.counts["from_future"]),

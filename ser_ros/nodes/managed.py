@@ -11,20 +11,24 @@ from typing import Any, ClassVar
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.exceptions import (
     InvalidParameterException,
     InvalidParameterTypeException,
     InvalidParameterValueException,
+    NameValidationException,
     ParameterUninitializedException,
 )
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.impl.logging_severity import LoggingSeverity
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.utilities import try_shutdown
 
-from ser_ros.errors import BadValue, SerError, UnknownKey
+from ser_ros.errors import BadValue, RosRefused, SerError, UnknownKey
 from ser_ros.health import Level, Report
 from ser_ros.nodes import messages, topics
 from ser_ros.nodes.parameters import Spec
@@ -34,6 +38,13 @@ _THROTTLE_S = 5.0
 
 _OVER_S = 0.1
 """Seconds after which a process looks again whether its work is done."""
+
+_REFUSALS = (
+    rclpy_implementation.RCLError,
+    rclpy_implementation.UnknownROSArgsError,
+    NameValidationException,
+)
+"""What ROS raises for arguments that it cannot take."""
 
 AUTOSTART = Spec(
     "autostart",
@@ -60,7 +71,9 @@ class ManagedNode(LifecycleNode):
         self._declare()
         self._said: dict[str, tuple[float, int]] = {}
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 1)
-        self._beat = self.create_timer(1.0, self._publish_diagnostics)
+        # Simulated time may stand still, or not be there yet; diagnostics say so all the same.
+        self.steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._beat = self.create_timer(1.0, self._publish_diagnostics, clock=self.steady)
         self._open = self._active = False
         self.failure: SerError | None = None
         """Why the last transition failed."""
@@ -177,7 +190,8 @@ class ManagedNode(LifecycleNode):
                 InvalidParameterValueException,
                 ParameterUninitializedException,
             ) as error:
-                raise BadValue(f"The parameter {name}", given.get(name), str(error)) from error
+                told = given[name].value if name in given else spec.default
+                raise BadValue(f"The parameter {name}", told, str(error)) from error
         for name in given:
             if not self.has_parameter(name) and not name.startswith("qos_overrides."):
                 raise UnknownKey(f"The node {self.get_name()}", name, self._specs)
@@ -254,9 +268,9 @@ def spin_crew(make: Callable[[], Crew], args: list[str] | None = None) -> int:
     Returns the exit code: 0 after every ordinary end; 1, with the reason logged, where a node could
     not start. `args` are for ROS; None takes those of the command line.
     """
-    rclpy.init(args=args)
     crew = Crew([])
     try:
+        rclpy.init(args=args)
         crew = make()
         executor = SingleThreadedExecutor()
         for node in (*crew.managed, *crew.plain):
@@ -271,6 +285,9 @@ def spin_crew(make: Callable[[], Crew], args: list[str] | None = None) -> int:
         pass
     except SerError as error:
         print(error, file=sys.stderr)
+        return 1
+    except _REFUSALS as error:
+        print(RosRefused(" ".join(str(error).split())), file=sys.stderr)
         return 1
     finally:
         for node in crew.managed:

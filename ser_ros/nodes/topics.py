@@ -18,6 +18,11 @@ STREAM = QoSProfile(
 """For `audio` and `emotion`: nothing is lost on the way, and a reader that stalls meets the newest
 few when it comes back, not a minute of the past."""
 
+STREAM_BEST_EFFORT = QoSProfile(
+    depth=10, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT
+)
+"""For `audio` from a publisher that offers no more."""
+
 LATCHED = QoSProfile(
     depth=1,
     history=HistoryPolicy.KEEP_LAST,

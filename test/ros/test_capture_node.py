@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from graph import Graph
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from std_srvs.srv import SetBool
 
 from ser_ros.audio import AudioFormat, SampleFormat, Samples, decode
@@ -66,6 +68,38 @@ def test_listening_can_be_turned_off_and_on(graph: Graph) -> None:
     assert not chunks
     assert graph.call(SetBool, "/capture/listen", SetBool.Request(data=True)).success
     graph.until(lambda: len(chunks) > 2, "chunks again")
+
+
+def test_turned_off_and_on_and_on_and_off_it_is_off(graph: Graph) -> None:
+    graph.start("capture", source="file", files=f"['{FILE}']", chunk=0.25, loop="true")
+    for listen in (True, True, False):  # nobody subscribes yet, so the file waits
+        assert graph.call(SetBool, "/capture/listen", SetBool.Request(data=listen)).success
+    chunks = graph.collect(AudioDataStamped, topics.AUDIO)
+    graph.pause(2.0)
+    assert not chunks
+
+
+def test_off_before_it_is_configured_stays_off(graph: Graph) -> None:
+    told = {"source": "file", "files": f"['{FILE}']", "chunk": 0.25, "autostart": "false"}
+    graph.start("capture", **told)
+    chunks = graph.collect(AudioDataStamped, topics.AUDIO)
+    assert graph.call(SetBool, "/capture/listen", SetBool.Request(data=False)).success
+    for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+        request = ChangeState.Request(transition=Transition(id=transition))
+        assert graph.call(ChangeState, "/capture/change_state", request).success
+    graph.pause(1.5)
+    assert not chunks
+    assert graph.call(SetBool, "/capture/listen", SetBool.Request(data=True)).success
+    graph.until(lambda: chunks, "a chunk")
+
+
+def test_without_a_clock_it_says_so_and_is_heard(graph: Graph) -> None:
+    process = graph.start("capture", source="file", files=f"['{FILE}']", use_sim_time="true")
+    diagnostics = graph.diagnostics("capture")
+    chunks = graph.collect(AudioDataStamped, topics.AUDIO)
+    graph.until(lambda: chunks and diagnostics(), "a chunk and diagnostics")
+    assert messages.ns_of(chunks[0].header.stamp) == 0
+    assert "nobody publishes /clock" in process.output
 
 
 def test_killed_and_started_again_it_goes_on(graph: Graph) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from ser_ros.nodes import messages, topics
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
 HOP_NS = SECOND * 5 // 4
+FILE = Path(__file__).resolve().parents[2] / "recordings" / "03a05Wa.flac"
 
 
 def test_speech_becomes_well_formed_messages(graph: Graph, long_speech: Samples) -> None:
@@ -122,7 +125,8 @@ def test_bad_input_is_counted_and_the_node_goes_on(graph: Graph, long_speech: Sa
         chunk(second[:-1], now_ns),
         chunk(second, now_ns),  # the same stamp again
         chunk(second, now_ns - 60 * SECOND),  # back in time
-        chunk(second, now_ns + 3600 * SECOND),  # a gap, and from the future
+        chunk(second, now_ns - 40 * SECOND),  # a gap
+        chunk(second, now_ns + 3600 * SECOND),  # an absence, and from the future
         chunk(b"\0" * 100_000_000, now_ns),
     ):
         publisher.publish(bad)
@@ -133,6 +137,7 @@ def test_bad_input_is_counted_and_the_node_goes_on(graph: Graph, long_speech: Sa
     assert found["repeated stamps"] == "1"
     assert found["jumps back in time"] == "1"
     assert found["gaps"] == "1"
+    assert found["absences"] == "1"
     assert found["stamps in the future"] == "1"
 
     not_finite = np.full(16_000, np.nan, np.float32)
@@ -166,15 +171,19 @@ def test_a_gap_starts_the_framing_afresh(graph: Graph, long_speech: Samples) -> 
     assert after == pytest.approx(end_ns + SECOND, abs=SECOND // 100)
 
 
-def test_overload_drops_the_oldest_and_counts_them(graph: Graph, long_speech: Samples) -> None:
+@pytest.mark.parametrize("chunk", [160_000, 4_000], ids=["one long chunk", "short chunks"])
+def test_overload_drops_the_oldest_and_counts_them(
+    graph: Graph, long_speech: Samples, chunk: int
+) -> None:
     graph.start("inference", hop=0.05, max_age=0.1)
     emotions = graph.collect(Emotion, topics.EMOTION)
     diagnostics = graph.diagnostics("inference")
-    graph.speak(long_speech, chunk=len(long_speech))
+    graph.speak(long_speech, chunk=chunk)
     graph.until(lambda: diagnostics().get("windows dropped", "0") != "0", "dropped windows")
     graph.until(lambda: diagnostics()["windows waiting"] == "0", "an empty queue")
     judged, dropped = int(diagnostics()["windows judged"]), int(diagnostics()["windows dropped"])
     assert judged + dropped == 151  # windows of 2.5 s in 10 s, one every 0.05 s
+    assert diagnostics()["gaps"] == "0"
     graph.speak(long_speech[:48_000])
     graph.until(lambda: any(m.samples_lost for m in emotions), "the loss in a message")
 
@@ -211,12 +220,34 @@ def test_a_spectrogram_only_while_somebody_looks(graph: Graph, long_speech: Samp
     assert np.frombuffer(picture.data, np.uint8).max() == 255
 
 
-def test_killed_and_started_again_it_goes_on(graph: Graph, long_speech: Samples) -> None:
+def test_killed_and_started_again_only_the_time_between_is_lost(graph: Graph) -> None:
+    capture = graph.start(
+        "capture", source="file", files=f"['{FILE}']", loop="true", chunk=0.25, wait="false"
+    )
     emotions = graph.collect(Emotion, topics.EMOTION)
-    graph.start("inference").kill()
-    graph.start("inference")
-    graph.speak(long_speech)
-    graph.until(lambda: len(emotions) == 7, "seven windows")
+    first = graph.start("inference", hop=0.5)
+    graph.until(lambda: len(emotions) >= 3, "windows")
+    first.kill()
+    graph.pause(0.5)
+    emotions.clear()
+    killed_ns = time.time_ns()
+    graph.start("inference", hop=0.5)
+    graph.until(lambda: len(emotions) >= 3, "windows of the second")
+    assert all(message.samples_lost == 0 for message in emotions)
+    starts = [messages.ns_of(message.header.stamp) for message in emotions]
+    assert starts[0] < killed_ns + 15 * SECOND
+    assert all(b - a == pytest.approx(SECOND / 2, abs=2e7) for a, b in pairwise(starts))
+
+    capture.kill()
+    graph.pause(1.0)
+    emotions.clear()
+    graph.start(
+        "capture", source="file", files=f"['{FILE}']", loop="true", chunk=0.25, wait="false"
+    )
+    graph.until(lambda: len(emotions) >= 3, "windows of the second capture")
+    between_s = (messages.ns_of(emotions[0].header.stamp) - starts[-1]) / SECOND
+    assert 1.0 < emotions[0].samples_lost / 16_000 < between_s
+    assert all(message.samples_lost == 0 for message in emotions[1:])
 
 
 def set_parameter(graph: Graph, name: str, value: object) -> tuple[bool, str]:
@@ -234,6 +265,12 @@ def test_parameters_live_and_refused(graph: Graph, long_speech: Samples) -> None
     graph.speak(long_speech[:48_000], stamp_ns=time.time_ns() + 5 * SECOND)
     graph.until(lambda: len(emotions) == 2, "another window")
     assert emotions[1].label == Emotion.NO_SPEECH
+
+    assert set_parameter(graph, "min_speech_ratio", 0.1) == (True, "")
+    assert set_parameter(graph, "uncertain_below", 1.0) == (True, "")
+    graph.speak(long_speech[:48_000], stamp_ns=time.time_ns() + 10 * SECOND)
+    graph.until(lambda: len(emotions) == 3, "a third window")
+    assert emotions[2].label == Emotion.UNCERTAIN
 
     done, reason = set_parameter(graph, "hop", 0.5)
     assert not done

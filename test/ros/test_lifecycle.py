@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from ser_ros.msg import Emotion, EmotionState
 from std_msgs.msg import String
 
 from ser_ros.audio import Samples
-from ser_ros.nodes import topics
+from ser_ros.nodes import messages, topics
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
@@ -95,7 +96,8 @@ def test_states_become_behaviours(graph: Graph) -> None:
 
     def say(label: str, count: int) -> None:
         for _ in range(count):
-            publisher.publish(EmotionState(label=label, confidence=0.9))
+            stamp = messages.header(time.time_ns(), "")
+            publisher.publish(EmotionState(header=stamp, label=label, confidence=0.9))
             graph.pause(0.25)
 
     say("angry", 6)
@@ -110,6 +112,17 @@ def test_states_become_behaviours(graph: Graph) -> None:
     say("happy", 6)
     assert shown[-1].data == "beam"
     graph.until(lambda: shown[-1].data == "rest", "rest when states stop", 10)
+
+
+def test_a_state_of_an_hour_ago_moves_nobody(graph: Graph) -> None:
+    publisher = graph.probe.create_publisher(EmotionState, topics.EMOTION_STATE, topics.LATCHED)
+    stamp = messages.header(time.time_ns() - 3600 * 10**9, "")
+    publisher.publish(EmotionState(header=stamp, label="angry", confidence=0.9))
+    graph.start("behavior")
+    shown = graph.collect(String, topics.BEHAVIOR, topics.LATCHED)
+    graph.until(publisher.get_subscription_count, "the node")
+    graph.pause(2.5)
+    assert [message.data for message in shown] == ["rest"]
 
 
 def test_a_table_with_a_mistake_is_refused(graph: Graph, tmp_path: Path) -> None:

@@ -53,3 +53,20 @@ def test_what_it_cannot_do_it_says(graph: Graph, arguments: list[str], sentence:
     assert process.wait() == 1
     assert sentence in process.output
     assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize("arguments", [["--params-file", "nothing.yaml"], ["-r", "__ns:=a b"]])
+def test_what_ros_refuses_is_a_sentence(graph: Graph, arguments: list[str]) -> None:
+    process = graph.run(run("--ros-args", *arguments))
+    assert process.wait() == 1
+    assert "ROS cannot start with these arguments" in process.output
+    assert "Traceback" not in process.output
+
+
+def test_a_parameter_file_is_obeyed(graph: Graph, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    told = {"source": "file", "files": [str(RECORDINGS / "03a05Wa.flac")], "chunk": 0.5}
+    file.write_text(f"/**/capture: {{ros__parameters: {told}}}")
+    process = graph.run(run("--ros-args", "--params-file", str(file)))
+    graph.until(lambda: "03a05Wa.flac\n" in process.output, "the file of the parameters")
+    assert process.wait() == 0
