@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Level(enum.IntEnum):
-    """The levels of `diagnostic_msgs/DiagnosticStatus`."""
+    """The levels of `diagnostic_msgs/DiagnosticStatus` that a process can say of itself."""
 
     OK = 0
     WARN = 1

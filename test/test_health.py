@@ -22,7 +22,7 @@ def test_a_report_begins_well_and_keeps_the_worst_level():
 
 
 def test_levels_are_those_of_the_message():
-    assert [int(level) for level in Level] == [0, 1, 2, 3]
+    assert [int(level) for level in Level] == [0, 1, 2]
 
 
 def test_reports_share_no_values():
