@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import logging
 import os
@@ -12,7 +13,7 @@ from importlib import import_module
 
 from ser_ros import __version__
 from ser_ros.cli import COMMANDS
-from ser_ros.errors import SerError
+from ser_ros.errors import CannotWrite, SerError
 
 _INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended, by the shells' convention."""
@@ -56,13 +57,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # `python -m ser_ros predict ... | head`
-        # Python writes what is left at its exit, and would fail then (its documentation, "Note on
-        # SIGPIPE").
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _give_up_stdout()
+        print(f"{options.command}: {CannotWrite('standard output', 'full')}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"{options.command}: interrupted.", file=sys.stderr)
         return _INTERRUPTED
+
+
+def _give_up_stdout() -> None:
+    """Let Python write the rest, at its exit, to nowhere (its documentation, "Note on SIGPIPE")."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -201,6 +201,15 @@ def test_predict_into_a_pipe_that_is_closed(model, recordings):
     assert process.returncode == 0
 
 
+def test_predict_onto_a_full_disk(model, recordings):
+    words = [sys.executable, "-m", "ser_ros", "predict", "--model", str(model), str(recordings[0])]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, cwd=ROOT, text=True)
+    assert done.returncode == 1
+    assert "'standard output' cannot be written (full)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_predict_on_a_terminal_that_knows_few_characters(ser_ros, model, recordings, encoding):
     done = ser_ros("predict", "--model", model, recordings[0], env={"PYTHONIOENCODING": encoding})
