@@ -269,8 +269,8 @@ class RosMissing(RosError):
 class RosRefused(RosError):
     def __init__(self, why: str) -> None:
         super().__init__(
-            f"ROS cannot start with these arguments ({why}); check --params-file, remappings and "
-            "the namespace."
+            f"ROS cannot start with these arguments ({' '.join(why.split())}); check "
+            "--params-file, remappings and the namespace."
         )
 
 

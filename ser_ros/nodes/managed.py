@@ -26,6 +26,7 @@ from rclpy.impl.logging_severity import LoggingSeverity
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.utilities import ok as rclpy_ok
 from rclpy.utilities import try_shutdown
 
 from ser_ros.errors import BadValue, RosRefused, SerError, UnknownKey
@@ -268,31 +269,48 @@ def spin_crew(make: Callable[[], Crew], args: list[str] | None = None) -> int:
     Returns the exit code: 0 after every ordinary end; 1, with the reason logged, where a node could
     not start. `args` are for ROS; None takes those of the command line.
     """
-    crew = Crew([])
     try:
         rclpy.init(args=args)
+    except _REFUSALS as error:
+        return _refused(RosRefused(str(error)))
+    crew = Crew([])
+    try:
         crew = make()
-        executor = SingleThreadedExecutor()
-        for node in (*crew.managed, *crew.plain):
-            executor.add_node(node)
-        if not all(node.autostart() for node in crew.managed):
+        if not _work(crew) and rclpy_ok():
             return 1
-        if crew.over is None:
-            executor.spin()
-        while crew.over is not None and not crew.over():
-            executor.spin_once(timeout_sec=_OVER_S)
+    except SerError as error:
+        return _refused(error)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    except SerError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except _REFUSALS as error:
-        print(RosRefused(" ".join(str(error).split())), file=sys.stderr)
-        return 1
+    except Exception as error:
+        # A signal ends the context at any moment, also in the middle of a call, which then fails.
+        if rclpy_ok():
+            if isinstance(error, _REFUSALS):
+                return _refused(RosRefused(str(error)))
+            raise
     finally:
-        for node in crew.managed:
-            node.release()
+        for managed in crew.managed:
+            managed.release()
         for node in (*crew.managed, *crew.plain):
             node.destroy_node()
         try_shutdown()
     return 0
+
+
+def _work(crew: Crew) -> bool:
+    """Start the nodes and run them until they are done; False where one could not start."""
+    executor = SingleThreadedExecutor()
+    for node in (*crew.managed, *crew.plain):
+        executor.add_node(node)
+    if not all(managed.autostart() for managed in crew.managed):
+        return False
+    if crew.over is None:
+        executor.spin()
+    while crew.over is not None and not crew.over():
+        executor.spin_once(timeout_sec=_OVER_S)
+    return True
+
+
+def _refused(error: SerError) -> int:
+    print(error, file=sys.stderr)
+    return 1

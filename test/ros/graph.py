@@ -88,6 +88,7 @@ class Graph:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.probe)
         self._publishers: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
 
     def start(self, name: str, *arguments: str, **parameters: object) -> Process:
         """Start a node of the package as a process, with parameters as on a command line."""
@@ -140,8 +141,12 @@ class Graph:
         return publisher
 
     def call(self, kind: type, name: str, request: Any) -> Any:
-        client = self.probe.create_client(kind, name)
-        self.until(client.service_is_ready, f"the service {name}")
+        if name not in self._clients:
+            self._clients[name] = self.probe.create_client(kind, name)
+            self.until(self._clients[name].service_is_ready, f"the service {name}")
+            # The node must have found the client too, or its answer has nowhere to go.
+            self.pause(0.3)
+        client = self._clients[name]
         future = client.call_async(request)
         self.until(future.done, f"an answer of {name}")
         return future.result()
