@@ -14,8 +14,9 @@ from ser_ros.framing import SECOND
 from ser_ros.health import Level, Report
 from ser_ros.msg import EmotionState
 from ser_ros.nodes import messages, topics
-from ser_ros.nodes.managed import ManagedNode, spin
+from ser_ros.nodes.managed import ManagedNode
 from ser_ros.nodes.parameters import Spec
+from ser_ros.nodes.process import spin
 
 _TICK_S = 0.2
 """How often time alone may change the behaviour."""

@@ -16,8 +16,9 @@ from ser_ros.errors import BadValue, SerError
 from ser_ros.health import Level, Report
 from ser_ros.microphone import Microphone
 from ser_ros.nodes import messages, topics
-from ser_ros.nodes.managed import ManagedNode, spin
+from ser_ros.nodes.managed import ManagedNode
 from ser_ros.nodes.parameters import Spec
+from ser_ros.nodes.process import spin
 from ser_ros.sources import AudioFile
 
 _LISTENER_POLL_S = 0.1

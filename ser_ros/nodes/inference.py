@@ -22,8 +22,9 @@ from ser_ros.health import Latencies, Level, Rate, Report, Watchdog
 from ser_ros.hearing import Heard, Hearing, HearingConfig
 from ser_ros.msg import Emotion, EmotionState
 from ser_ros.nodes import messages, topics
-from ser_ros.nodes.managed import ManagedNode, spin
+from ser_ros.nodes.managed import ManagedNode
 from ser_ros.nodes.parameters import Spec
+from ser_ros.nodes.process import spin
 from ser_ros.runtime import CHOICES, trim_memory
 from ser_ros.tracking import TrackingConfig
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from audio_common_msgs.msg import AudioData, AudioDataStamped, AudioInfo
@@ -18,6 +19,9 @@ from ser_ros.framing import SECOND
 from ser_ros.health import Report
 from ser_ros.hearing import Heard
 from ser_ros.msg import Emotion, EmotionState
+
+_MOST_LOST = 2**32 - 1
+"""The largest count that a message holds."""
 
 _UNCOMPRESSED = ("", "wave", "wav", "pcm", "raw")
 """What `audio_info` calls audio that is not compressed."""
@@ -67,6 +71,19 @@ def audio_format(info: AudioInfo) -> AudioFormat:
     )
 
 
+def _of_window(heard: Heard, model: str) -> dict[str, Any]:
+    """Return what both messages say of the newest window."""
+    estimate = heard.estimate
+    return {
+        "labels": list(estimate.labels),
+        "speech_ratio": estimate.speech_ratio,
+        "level": estimate.level_dbfs,
+        "samples_lost": min(heard.lost, _MOST_LOST),
+        "latency": heard.latency_s,
+        "model": model,
+    }
+
+
 def emotion(heard: Heard, frame_id: str, model: str, window_s: float) -> Emotion:
     estimate = heard.estimate
     return Emotion(
@@ -74,32 +91,22 @@ def emotion(heard: Heard, frame_id: str, model: str, window_s: float) -> Emotion
         duration=duration_of(window_s),
         label=estimate.label,
         confidence=estimate.confidence,
-        labels=list(estimate.labels),
         probabilities=estimate.probabilities.tolist(),
-        speech_ratio=estimate.speech_ratio,
-        level=estimate.level_dbfs,
-        samples_lost=min(heard.lost, 2**32 - 1),
-        latency=heard.latency_s,
-        model=model,
+        **_of_window(heard, model),
     )
 
 
 def emotion_state(heard: Heard, frame_id: str, model: str, window_s: float) -> EmotionState:
-    state, estimate = heard.state, heard.estimate
+    state = heard.state
     end_ns = heard.window.stamp_ns + round(window_s * SECOND)
     return EmotionState(
         header=header(end_ns, frame_id),
         since=time_of(state.since_ns),
         label=state.label,
         confidence=state.confidence,
-        labels=list(estimate.labels),
         probabilities=state.probabilities.tolist(),
-        speech_ratio=estimate.speech_ratio,
-        level=estimate.level_dbfs,
-        samples_lost=min(heard.lost, 2**32 - 1),
-        latency=heard.latency_s,
         window=duration_of(window_s),
-        model=model,
+        **_of_window(heard, model),
     )
 
 

@@ -12,7 +12,7 @@ from ser_ros.nodes.behavior import BehaviorNode
 from ser_ros.nodes.capture import CaptureNode
 from ser_ros.nodes.inference import InferenceNode
 from ser_ros.nodes.listener import Listener
-from ser_ros.nodes.managed import Crew, spin_crew
+from ser_ros.nodes.process import Crew, spin_crew
 
 _PATIENCE_S = 5.0
 """Seconds that the last message may take once the last file is over."""
