@@ -96,7 +96,9 @@ def calibrated(
     calibration = Calibration(temperature=round(temperature, 4))
     truth = np.array([h.truth for h in heard], np.int64)
     corpora = np.array([h.clip.corpus for h in heard])
-    groups = {"all": np.ones(len(heard), bool)} | {c: corpora == c for c in sorted(set(corpora))}
+    groups = {"all": np.ones(len(heard), bool)} | {
+        c: corpora == c for c in sorted(set(corpora) - {""})
+    }
     metrics = {
         name: score(
             bundle.labels.labels, truth[inside], found[inside], calibration.uncertain_below
@@ -147,7 +149,7 @@ def _about(
     labels = config.label_set
     used = [clip for clip in rest if labels.index(clip.emotion) is not None]
     corpora: dict[str, dict[str, Any]] = {
-        name: {
+        name or "unnamed": {
             "clips": sum(clip.corpus == name for clip in used),
             "speakers": _speakers([clip for clip in used if clip.corpus == name]),
             "licence": LICENCES.get(name, "not known here; ask where the recordings came from"),
