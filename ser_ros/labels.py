@@ -7,6 +7,7 @@ that comes in goes through `canonical`, everything inside the project is one of 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -22,27 +23,48 @@ NO_SPEECH = "no_speech"
 ANSWERS_WITHOUT_EMOTION = (UNCERTAIN, NO_SPEECH)
 
 ANGRY, NEUTRAL, SAD, HAPPY = "angry", "neutral", "sad", "happy"
+FEAR, DISGUST, SURPRISE = "fear", "disgust", "surprise"
+CALM, BOREDOM = "calm", "boredom"
 
-VOCABULARY = (ANGRY, NEUTRAL, SAD, HAPPY, "fear", "disgust", "surprise", "calm", "boredom")
+VOCABULARY = (ANGRY, NEUTRAL, SAD, HAPPY, FEAR, DISGUST, SURPRISE, CALM, BOREDOM)
 
 SYNONYMS: Mapping[str, str] = MappingProxyType(
     {
         "anger": ANGRY,
+        "ang": ANGRY,
         "rage": ANGRY,
+        "분노": ANGRY,
+        "화남": ANGRY,
         "normal": NEUTRAL,
+        "neu": NEUTRAL,
+        "중립": NEUTRAL,
+        "무감정": NEUTRAL,
         "sadness": SAD,
+        "슬픔": SAD,
         "happiness": HAPPY,
+        "hap": HAPPY,
         "joy": HAPPY,
         "joyful": HAPPY,
-        "fearful": "fear",
-        "afraid": "fear",
-        "anxiety": "fear",
-        "disgusted": "disgust",
-        "surprised": "surprise",
-        "pleasant_surprise": "surprise",
-        "ps": "surprise",
-        "calmness": "calm",
-        "bored": "boredom",
+        "기쁨": HAPPY,
+        "행복": HAPPY,
+        "fearful": FEAR,
+        "fea": FEAR,
+        "afraid": FEAR,
+        "anxiety": FEAR,
+        "공포": FEAR,
+        "두려움": FEAR,
+        "disgusted": DISGUST,
+        "dis": DISGUST,
+        "혐오": DISGUST,
+        "surprised": SURPRISE,
+        "pleasant_surprise": SURPRISE,
+        "pleasant_surprised": SURPRISE,
+        "ps": SURPRISE,
+        "놀람": SURPRISE,
+        "calmness": CALM,
+        "평온": CALM,
+        "bored": BOREDOM,
+        "지루함": BOREDOM,
     }
 )
 
@@ -52,7 +74,8 @@ def canonical(word: str) -> str:
 
     Raises `UnknownLabel`, which lists what is known.
     """
-    key = word.strip().lower().replace(" ", "_").replace("-", "_")
+    # A folder that macOS has made spells 분노 with its letters apart.
+    key = unicodedata.normalize("NFC", word).strip().lower().replace(" ", "_").replace("-", "_")
     name = SYNONYMS.get(key, key)
     if name not in VOCABULARY:
         raise UnknownLabel(word, VOCABULARY)
@@ -75,12 +98,20 @@ class LabelSet:
                 raise UnknownLabel(label, VOCABULARY)
 
     @classmethod
-    def of(cls, words: Sequence[str], merged: Mapping[str, str] | None = None) -> LabelSet:
-        """Build a label set from anyone's spelling. Raises `UnknownLabel` or `BadLabelSet`."""
-        return cls(
-            tuple(canonical(word) for word in words),
-            {canonical(a): canonical(b) for a, b in (merged or {}).items()},
-        )
+    def of(cls, words: str | Sequence[str], merged: Mapping[str, str] | None = None) -> LabelSet:
+        """Build a label set from one of `LABEL_SETS` by name, or from anyone's spelling.
+
+        A text that names no set is a list with commas. Without a word about merging, calm counts
+        as neutral where neutral is asked for and calm is not; an empty mapping merges nothing.
+        Raises `UnknownLabel` or `BadLabelSet`.
+        """
+        if isinstance(words, str):
+            named = LABEL_SETS.get(words.strip().lower())
+            words = named.labels if named else [word for word in words.split(",") if word.strip()]
+        labels = tuple(canonical(word) for word in words)
+        if merged is None:
+            merged = {CALM: NEUTRAL} if NEUTRAL in labels and CALM not in labels else {}
+        return cls(labels, {canonical(a): canonical(b) for a, b in merged.items()})
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -95,5 +126,19 @@ class LabelSet:
         return self.labels.index(name) if name in self.labels else None
 
 
-FOUR = LabelSet((ANGRY, NEUTRAL, SAD, HAPPY), {"calm": NEUTRAL})
+FOUR = LabelSet((ANGRY, NEUTRAL, SAD, HAPPY), {CALM: NEUTRAL})
 """The default, in the order of KESDy18: angry 0, neutral 1, sad 2, happy 3."""
+
+SEVEN = LabelSet((*FOUR.labels, FEAR, DISGUST, SURPRISE), FOUR.merged)
+"""The four and Ekman's other three."""
+
+LABEL_SETS: Mapping[str, LabelSet] = MappingProxyType({"four": FOUR, "seven": SEVEN})
+"""The label sets that a configuration can ask for by name."""
+
+
+def label_set(value: str | Sequence[str], merged: Mapping[str, str] | None = None) -> LabelSet:
+    """Return what a configuration's `labels` means: `four`, `seven`, or a list of its own.
+
+    Raises `UnknownLabel` or `BadLabelSet`.
+    """
+    return LabelSet.of(value, merged)

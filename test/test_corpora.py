@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ser_ros.carried import recordings_folder
-from ser_ros.corpora import Clip, held_out, read_manifest
-from ser_ros.errors import BadManifest, BadValue
+from ser_ros.corpora import Clip, held_out, read_manifest, write_manifest
+from ser_ros.errors import BadManifest, BadValue, CannotWrite
 
 
 def manifest(folder: Path, content: str | bytes) -> Path:
@@ -37,7 +37,9 @@ def test_only_path_and_emotion_are_needed(tmp_path):
 def test_what_spreadsheets_write(tmp_path, start, end):
     lines = [b"path,emotion,fold,corpus,speaker,note", b'"a, b.wav",sad,2,emodb,03,"x"', b""]
     (clip,) = read_manifest(manifest(tmp_path, start + end.join(lines)))
-    assert clip == Clip(tmp_path / "a, b.wav", "sad", "emodb/03", "emodb", fold=2)
+    assert clip == Clip(
+        tmp_path / "a, b.wav", "sad", "emodb/03", "emodb", licence="CC0 1.0", fold=2
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,3 +98,36 @@ def test_held_out_speakers_are_in_one_part_only():
 def test_a_split_that_proves_nothing_is_refused(clips, named):
     with pytest.raises(BadValue, match=named):
         held_out(clips, 0)
+
+
+# ── written, and read back ────────────────────────────────────────────────────────────────────
+
+
+def test_a_manifest_that_was_written_reads_back_as_the_same_clips(tmp_path):
+    clips = [
+        Clip(tmp_path / "angry" / 'a, "b".wav', "angry", "mine/anna", "mine", "female", "de"),
+        Clip(tmp_path / "분노.wav", "calm", "emodb/03", "emodb", licence="CC0 1.0", fold=3),
+        Clip(Path("/elsewhere/c.wav"), "fear", "bob", licence="ask Bob", fold=0),
+    ]
+    write_manifest(tmp_path / "manifest.csv", clips)
+    assert read_manifest(tmp_path / "manifest.csv") == clips
+
+
+def test_a_manifest_moves_with_its_recordings(tmp_path):
+    (tmp_path / "here").mkdir()
+    write_manifest(tmp_path / "here" / "m.csv", [Clip(tmp_path / "here" / "a.wav", "sad")])
+    (tmp_path / "here").rename(tmp_path / "there")
+    (clip,) = read_manifest(tmp_path / "there" / "m.csv")
+    assert clip.path == tmp_path / "there" / "a.wav"
+
+
+def test_a_name_that_is_no_text_cannot_stand_in_a_manifest(tmp_path):
+    with pytest.raises(CannotWrite, match="not text"):
+        write_manifest(tmp_path / "m.csv", [Clip(tmp_path / "\udcff.wav", "sad")])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_manifest_says_of_its_licence_is_believed(tmp_path):
+    content = "path,emotion,corpus,licence\na.wav,sad,emodb,bought\nb.wav,sad,emodb,\n"
+    one, two = read_manifest(manifest(tmp_path, content))
+    assert (one.licence, two.licence) == ("bought", "CC0 1.0")

@@ -8,10 +8,13 @@ from ser_ros.errors import BadLabelSet, LabelError, UnknownLabel
 from ser_ros.labels import (
     ANSWERS_WITHOUT_EMOTION,
     FOUR,
+    LABEL_SETS,
+    SEVEN,
     SYNONYMS,
     VOCABULARY,
     LabelSet,
     canonical,
+    label_set,
 )
 
 
@@ -29,6 +32,10 @@ def test_the_four_are_in_the_order_of_kesdy18():
         ("pleasant surprise", "surprise"),
         ("Pleasant-Surprise", "surprise"),
         ("neutral\n", "neutral"),
+        ("분노", "angry"),
+        ("분노", "angry"),  # its letters apart, as macOS writes the name of a folder
+        ("무감정", "neutral"),
+        ("놀람", "surprise"),
     ],
 )
 def test_everyones_spelling_is_understood(word, name):
@@ -83,3 +90,40 @@ def test_a_label_set_that_tells_nothing_apart_is_refused(labels, merged, error):
 def test_direct_construction_asks_for_canonical_names():
     with pytest.raises(UnknownLabel):
         LabelSet(("Anger", "happy"))
+
+
+def test_the_seven_are_the_four_and_three_more():
+    assert SEVEN.labels == (*FOUR.labels, "fear", "disgust", "surprise")
+    assert SEVEN.index("calm") == SEVEN.index("neutral")
+    assert SEVEN.index("boredom") is None
+    assert {"four": FOUR, "seven": SEVEN} == LABEL_SETS
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("four", FOUR),
+        (" Seven ", SEVEN),
+        (list(FOUR.labels), FOUR),
+        ("Anger, Joy", LabelSet(("angry", "happy"))),
+        (["neutral", "sad"], LabelSet(("neutral", "sad"), {"calm": "neutral"})),
+        (["neutral", "calm"], LabelSet(("neutral", "calm"))),
+        (["boredom", "joy"], LabelSet(("boredom", "happy"))),
+    ],
+)
+def test_a_configuration_names_a_label_set_or_lists_its_own(value, expected):
+    assert label_set(value) == expected
+
+
+def test_who_says_what_is_merged_gets_that_and_nothing_else():
+    assert label_set("four", {}).index("calm") is None
+    told = label_set("four", {"fear": "sad"})
+    assert (told.index("fear"), told.index("calm")) == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"), [("six", UnknownLabel), ("", BadLabelSet), ("angry", BadLabelSet)]
+)
+def test_a_name_that_is_no_label_set_is_refused(value, error):
+    with pytest.raises(error):
+        label_set(value)

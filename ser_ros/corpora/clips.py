@@ -1,26 +1,35 @@
 """Clips and manifests.
 
 A manifest is a CSV with a row per recording: `path` and `emotion`, and where it is known `speaker`,
-`corpus`, `gender`, `language`, `fold`. Paths are relative to the CSV.
+`corpus`, `gender`, `language`, `licence`, `fold`. Paths are relative to the CSV.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ser_ros.errors import BadManifest, BadValue, LabelError
+from ser_ros.errors import BadManifest, BadValue, CannotWrite, LabelError
+from ser_ros.files import write_text
 from ser_ros.labels import canonical
 
 LICENCES = {
     "ravdess": "CC BY-NC-SA 4.0",
     "emodb": "CC0 1.0",
+    "tess": "non-commercial, see its terms",  # its copies name different ones
+    "savee": "see its terms",
+    "cremad": "ODbL 1.0, contents DbCL 1.0",
     "nemo": "CC BY-NC-SA 4.0",
+    "kesdy18": "ETRI licence agreement, see its terms",
+    "aihub263": "AI Hub terms of use, see its terms",
     "esc10": "CC BY 3.0",
 }
 """The licences of the corpora that are known by name."""
+
+_COLUMNS = ("path", "emotion", "speaker", "corpus", "gender", "language", "licence", "fold")
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,9 @@ class Clip:
     corpus: str = ""
     gender: str = ""
     language: str = ""
+    """ISO 639-1: `ko`."""
+    licence: str = ""
+    """What the recording may be used for; empty where nobody told."""
     fold: int | None = None
     """A part of the corpus that shares no speaker with any other part."""
 
@@ -50,6 +62,7 @@ def _clip(row: dict[str, str], root: Path) -> Clip:
         corpus=corpus,
         gender=(row.get("gender") or "").strip(),
         language=(row.get("language") or "").strip(),
+        licence=(row.get("licence") or "").strip() or LICENCES.get(corpus, ""),
         fold=int(fold) if fold else None,
     )
 
@@ -80,6 +93,27 @@ def read_manifest(path: Path | str) -> list[Clip]:
     if not clips:
         raise BadManifest(path, "it lists no recording")
     return clips
+
+
+def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
+    """Write a manifest that `read_manifest` reads back as the same clips. Raises `CannotWrite`."""
+    folder = path.resolve().parent
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for clip in clips:
+        place = clip.path.absolute()
+        # A corpus and its manifest may move together; what lies elsewhere stays where it is.
+        if place.is_relative_to(folder):
+            place = place.relative_to(folder)
+        speaker = clip.speaker.removeprefix(f"{clip.corpus}/") if clip.corpus else clip.speaker
+        fold = "" if clip.fold is None else clip.fold
+        told = (clip.corpus, clip.gender, clip.language, clip.licence, fold)
+        writer.writerow((place.as_posix(), clip.emotion, speaker, *told))
+    try:
+        write_text(path, text.getvalue())
+    except UnicodeEncodeError as error:
+        raise CannotWrite(path, "the name of a recording is not text; rename it") from error
 
 
 def held_out(clips: Iterable[Clip], fold: int) -> tuple[list[Clip], list[Clip]]:

@@ -1,0 +1,357 @@
+"""What is wrong with a corpus, before anyone trains on it for an hour."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ser_ros import audio
+from ser_ros.corpora.clips import Clip
+from ser_ros.errors import AudioError
+from ser_ros.labels import LabelSet
+
+SILENT_DBFS = -70.0
+"""RMS of a clip below which nobody is heard; RAVDESS, a quiet corpus, goes down to -64."""
+
+CLIPPED_RUN = 3
+"""Samples at full scale in a row that a microphone does not make: a peak touches it once."""
+
+CLIPPED_SHARE = 0.001
+"""Share of such samples from which a clip counts as clipped."""
+
+_FULL_SCALE = np.float32(32767 / 32768)
+
+_BLOCK_S = 10.0
+"""Seconds that are decoded at a time: an hour in one file must not fill the memory."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a recording is like, without its samples."""
+
+    clip: Clip
+    seconds: float = 0.0
+    rate: int = 0
+    """Hz."""
+    channels: int = 0
+    level: float = audio.SILENCE_DBFS
+    """RMS in dBFS."""
+    clipped: float = 0.0
+    """Share of the samples that lie at full scale in runs of at least `CLIPPED_RUN`, 0 to 1."""
+    digest: str = ""
+    """SHA-256 of the decoded samples: the same for a wav and the flac made from it."""
+    error: str = ""
+    """Why it cannot be read; then nothing else is known."""
+
+    @property
+    def silent(self) -> bool:
+        return not self.error and self.level < SILENT_DBFS
+
+    @property
+    def is_clipped(self) -> bool:
+        return self.clipped >= CLIPPED_SHARE
+
+
+def in_runs(samples: audio.Samples, run: int = CLIPPED_RUN) -> int:
+    """Count the samples, shape (frames, channels), at full scale in runs of at least `run`."""
+    full: npt.NDArray[np.bool_] = np.abs(samples) >= _FULL_SCALE
+    starts = len(full) - run + 1
+    if starts < 1 or not full.any():
+        return 0
+    begins = np.logical_and.reduce([full[k : k + starts] for k in range(run)])
+    inside = np.zeros_like(full)
+    for k in range(run):
+        inside[k : k + starts] |= begins
+    return int(np.count_nonzero(inside))
+
+
+def listen(clip: Clip) -> Heard:
+    """Decode a recording and measure it; what cannot be read is told, not raised."""
+    frames = rate = channels = clipped = 0
+    power = 0.0
+    digest = hashlib.sha256()
+    try:
+        for block, rate in audio.blocks_of(clip.path, _BLOCK_S):  # noqa: B007 - of the file
+            block, _ = audio.repair(block)
+            frames += len(block)
+            channels = block.shape[1]
+            power += float(np.sum(np.square(block, dtype=np.float64)))
+            clipped += in_runs(block)
+            digest.update((block + np.float32(0)).tobytes())  # a float file may hold -0
+    except AudioError as error:
+        return Heard(clip, error=str(error))
+    digest.update(f"{rate} {channels}".encode())
+    level = audio.level_dbfs(np.array([np.sqrt(power / (frames * channels))], np.float32))
+    share = clipped / (frames * channels)
+    return Heard(clip, frames / rate, rate, channels, level, share, digest.hexdigest())
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that a person should know before training."""
+
+    kind: str
+    says: str
+    spoils: bool
+    """Whether a training on this, or its figures, would be worth nothing or would not start."""
+    files: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """The figures of a group of clips that can be read."""
+
+    name: str
+    clips: int
+    speakers: int
+    minutes: float
+    seconds: tuple[float, float, float] | None
+    """Shortest, median, longest; None without a clip."""
+    level: tuple[float, float, float] | None
+    """dBFS: what 5 % are below, the median, what 5 % are above."""
+    clipped: int
+    silent: int
+
+
+def _spread(values: Sequence[float]) -> tuple[float, float, float]:
+    low, median, high = np.percentile(values, (5, 50, 95))
+    return float(low), float(median), float(high)
+
+
+def _row(name: str, heard: Sequence[Heard]) -> Row:
+    seconds = [h.seconds for h in heard]
+    levels = [h.level for h in heard]
+    return Row(
+        name,
+        len(heard),
+        len({h.clip.speaker for h in heard} - {""}),
+        sum(seconds) / 60,
+        (min(seconds), float(np.median(seconds)), max(seconds)) if heard else None,
+        _spread(levels) if heard else None,
+        sum(h.is_clipped for h in heard),
+        sum(h.silent for h in heard),
+    )
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that was found, and what is wrong with it."""
+
+    labels: LabelSet
+    heard: Sequence[Heard]
+    skipped: Sequence[tuple[Path, str]] = ()
+    problems: Sequence[Problem] = field(default=())
+
+    @property
+    def spoilt(self) -> bool:
+        return any(problem.spoils for problem in self.problems)
+
+    @property
+    def readable(self) -> list[Heard]:
+        return [h for h in self.heard if not h.error]
+
+    def label(self, clip: Clip) -> str:
+        """Return the label that a clip counts as, or nothing where the label set leaves it out."""
+        index = self.labels.index(clip.emotion)
+        return "" if index is None else self.labels.labels[index]
+
+    def of_label(self, label: str) -> list[Heard]:
+        return [h for h in self.readable if self.label(h.clip) == label]
+
+    def by_label(self) -> list[Row]:
+        return [_row(label, self.of_label(label)) for label in self.labels.labels]
+
+    def left_out(self) -> list[Row]:
+        """Return the emotions that the label set has no place for."""
+        outside = self.of_label("")
+        names = sorted({h.clip.emotion for h in outside})
+        return [_row(name, [h for h in outside if h.clip.emotion == name]) for name in names]
+
+    def by_corpus(self) -> list[tuple[Row, str, str]]:
+        """Return (figures, languages, licences) of each corpus."""
+        groups: dict[str, list[Heard]] = defaultdict(list)
+        for h in self.readable:
+            groups[h.clip.corpus].append(h)
+        return [
+            (
+                _row(name, groups[name]),
+                ", ".join(sorted({h.clip.language for h in groups[name]} - {""})),
+                "; ".join(sorted({h.clip.licence for h in groups[name]} - {""})),
+            )
+            for name in sorted(groups)
+        ]
+
+    def by_speaker(self) -> dict[str, Counter[str]]:
+        """Return how many clips of each label a speaker has; "" counts what is left out."""
+        counts: dict[str, Counter[str]] = {}
+        for h in sorted(self.readable, key=lambda h: h.clip.speaker):
+            counts.setdefault(h.clip.speaker, Counter())[self.label(h.clip)] += 1
+        return counts
+
+    def fit_for_training(self) -> list[Clip]:
+        """Return the clips that can be trained on: readable, not silent, each recording once.
+
+        Of a recording with two labels or two speakers nobody knows which is true: it is left out.
+        """
+        groups = _by_digest(self.heard)
+        kept = []
+        for h in self.heard:
+            same = groups.get(h.digest, [h])
+            unclear = len({(o.clip.emotion, o.clip.speaker) for o in same}) > 1
+            if not (h.error or h.silent or unclear) and same[0] is h:
+                kept.append(h.clip)
+        return kept
+
+    def to_dict(self) -> dict[str, Any]:
+        rows = {row.name: row.__dict__ for row in (*self.by_label(), *self.left_out())}
+        return {
+            "labels": list(self.labels.labels),
+            "clips": len(self.heard),
+            "spoilt": self.spoilt,
+            "problems": [
+                {"kind": p.kind, "says": p.says, "spoils": p.spoils, "files": list(p.files)}
+                for p in self.problems
+            ],
+            "skipped": [{"path": path.as_posix(), "why": why} for path, why in self.skipped],
+            "emotions": rows,
+            "corpora": {
+                row.name: row.__dict__ | {"languages": languages, "licences": licences}
+                for row, languages, licences in self.by_corpus()
+            },
+            "speakers": {
+                speaker: {label or "left_out": counts[label] for label in sorted(counts)}
+                for speaker, counts in self.by_speaker().items()
+            },
+        }
+
+
+def _by_digest(heard: Iterable[Heard]) -> dict[str, list[Heard]]:
+    """Group what can be heard by its samples; one silence is like another, and is told as that."""
+    groups: dict[str, list[Heard]] = defaultdict(list)
+    for h in heard:
+        if not h.error and not h.silent:
+            groups[h.digest].append(h)
+    return groups
+
+
+def examine(
+    heard: Sequence[Heard], labels: LabelSet, skipped: Sequence[tuple[Path, str]] = ()
+) -> Report:
+    """Find what is wrong with recordings that have been listened to."""
+    report = Report(labels, heard, skipped)
+    problems = [
+        *_unreadable(heard),
+        *_duplicates(heard),
+        *_folds(heard),
+        *_empty(report),
+        *_quality(heard),
+        *_speakers(heard),
+        *_names(skipped),
+    ]
+    problems.sort(key=lambda problem: not problem.spoils)
+    return Report(labels, heard, skipped, problems)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _paths(heard: Iterable[Heard]) -> tuple[str, ...]:
+    return tuple(h.clip.path.as_posix() for h in heard)
+
+
+def _unreadable(heard: Sequence[Heard]) -> Iterable[Problem]:
+    bad = [h for h in heard if h.error]
+    if bad:
+        says = f"{_count(len(bad), 'file')} cannot be read: {bad[0].error}"
+        yield Problem("unreadable", says, True, _paths(bad))
+
+
+_DUPLICATES = (
+    ("labels", "with different emotions", lambda c: c.emotion, True),
+    ("folds", "in different folds", lambda c: c.fold, True),
+    ("speakers", "under different speakers", lambda c: c.speaker, True),
+)
+"""(kind, words, what differs, whether it spoils a training), the worst first."""
+
+
+def _duplicates(heard: Sequence[Heard]) -> Iterable[Problem]:
+    groups: dict[str, list[list[Heard]]] = defaultdict(list)
+    for same in _by_digest(heard).values():
+        if len(same) > 1:
+            kinds = (k for k, _, of, _ in _DUPLICATES if len({of(h.clip) for h in same}) > 1)
+            groups[next(kinds, "")].append(same)
+    for kind, words, _, spoils in (*_DUPLICATES, ("", "", None, False)):
+        if groups[kind]:
+            files = [h for same in groups[kind] for h in same]
+            pair = " and ".join(f"'{h.clip.path.name}'" for h in groups[kind][0][:2])
+            where = f" {words}" if words else ""
+            says = (
+                f"{_count(len(groups[kind]), 'recording')} in several files{where}: {pair} hold "
+                "the same samples"
+            )
+            yield Problem(f"duplicate_{kind}".rstrip("_"), says, spoils, _paths(files))
+
+
+def _folds(heard: Sequence[Heard]) -> Iterable[Problem]:
+    folds: dict[str, set[int | None]] = defaultdict(set)
+    for h in heard:
+        if h.clip.speaker:
+            folds[h.clip.speaker].add(h.clip.fold)
+    torn = sorted(speaker for speaker, found in folds.items() if len(found) > 1)
+    if torn:
+        inside = [h for h in heard if h.clip.speaker in torn]
+        says = (
+            f"{_count(len(torn), 'speaker')} in more than one fold, so a figure would be about "
+            f"voices that are known: {', '.join(torn[:5])}{' ...' if len(torn) > 5 else ''}"
+        )
+        yield Problem("speaker_in_several_folds", says, True, _paths(inside))
+
+
+def _empty(report: Report) -> Iterable[Problem]:
+    for label in report.labels.labels:
+        if not any(not h.silent for h in report.of_label(label)):
+            yield Problem("empty_class", f"no clip of '{label}' can be heard", True)
+
+
+def _quality(heard: Sequence[Heard]) -> Iterable[Problem]:
+    silent = [h for h in heard if h.silent]
+    if silent:
+        says = (
+            f"{_count(len(silent), 'file')} below {SILENT_DBFS:g} dBFS, in which nobody is heard: "
+            f"'{silent[0].clip.path.name}'"
+        )
+        yield Problem("silent", says, False, _paths(silent))
+    clipped = [h for h in heard if h.is_clipped]
+    if clipped:
+        worst = max(clipped, key=lambda h: h.clipped)
+        says = (
+            f"{_count(len(clipped), 'file')} clipped, {CLIPPED_SHARE:.1%} or more of the samples "
+            f"in runs at full scale; '{worst.clip.path.name}' most, {worst.clipped:.1%}"
+        )
+        yield Problem("clipped", says, False, _paths(clipped))
+
+
+def _speakers(heard: Sequence[Heard]) -> Iterable[Problem]:
+    unknown = [h for h in heard if not h.clip.speaker]
+    if unknown:
+        says = (
+            f"the speaker of {_count(len(unknown), 'clip')} is not known, so no fold can hold them "
+            "and no figure for unseen speakers can be made; --speaker can take it from paths"
+        )
+        yield Problem("no_speaker", says, False, _paths(unknown))
+
+
+def _names(skipped: Sequence[tuple[Path, str]]) -> Iterable[Problem]:
+    if skipped:
+        path, why = skipped[0]
+        says = f"{_count(len(skipped), 'file')} skipped: '{path.name}': {why}"
+        files = tuple(path.as_posix() for path, _ in skipped)
+        yield Problem("skipped", says, False, files)
