@@ -18,6 +18,8 @@ ARGUMENTS = {
     "device": ("", "Index or unique part of the name of the microphone; empty: as params_file."),
     "files": ("", "Files to play if source is file, as a YAML list; empty: as params_file."),
     "model": ("", "Name of a carried model bundle or path of one; empty: as params_file."),
+    "baseline": ("", "What is taken out of a voice: none, enroll, running; empty: as params_file."),
+    "voice": ("", "Name of the kept voice to listen to at first; empty: as params_file."),
     "params_file": (
         PathJoinSubstitution([FindPackageShare("ser_ros"), "config", "ser.yaml"]),
         "YAML file of parameters.",
@@ -31,7 +33,7 @@ ARGUMENTS = {
 
 PARAMETERS = {
     "capture": ("source", "device", "files"),
-    "inference": ("model",),
+    "inference": ("model", "baseline", "voice"),
     "behavior": (),
 }
 """The nodes, and the launch arguments that are parameters of theirs."""

@@ -77,6 +77,9 @@ class Bundle:
     about: Mapping[str, Any] = field(default_factory=dict)
     """What the manifest tells people: description, licence, training, metrics."""
     folder: Path | None = None
+    neutral_logits: tuple[float, ...] | None = None
+    """What the network says of neutral speech, on average over many speakers, in the order of the
+    labels; what a voice's baseline is compared with."""
 
     @property
     def sha256(self) -> str:
@@ -99,6 +102,7 @@ class Bundle:
                 "sha256": self.sha256,
                 "input_shape": list(self.features.shape),
             },
+            **({"neutral_logits": list(self.neutral_logits)} if self.neutral_logits else {}),
             **self.about,
         }
 
@@ -143,6 +147,7 @@ class Bundle:
             labels = LabelSet.of(manifest["labels"], manifest.get("merged", {}))
             features = FeatureConfig.from_dict(manifest["features"])
             calibration = Calibration(**manifest["calibration"])
+            neutral_logits = _neutral_logits(manifest, labels)
             network = manifest["network"]
             shape = tuple(network["input_shape"])
             file, size, sha256 = str(network["file"]), network["bytes"], str(network["sha256"])
@@ -160,9 +165,33 @@ class Bundle:
         if not isinstance(size, int):
             raise BundleMismatch(folder, "the network's size in bytes", size, "a whole number")
         content = verified_file(folder / file, sha256, size)
-        known = {"schema", "name", "labels", "merged", "features", "calibration", "network"}
-        about = {key: value for key, value in manifest.items() if key not in known}
-        return cls(name, labels, features, calibration, content, about, folder)
+        about = {key: value for key, value in manifest.items() if key not in _KNOWN}
+        return cls(name, labels, features, calibration, content, about, folder, neutral_logits)
+
+
+_KNOWN = (
+    "schema",
+    "name",
+    "labels",
+    "merged",
+    "features",
+    "calibration",
+    "network",
+    "neutral_logits",
+)
+
+
+def _neutral_logits(manifest: Mapping[str, Any], labels: LabelSet) -> tuple[float, ...] | None:
+    """Raises `BadValue` for what is not a finite number per label."""
+    told = manifest.get("neutral_logits")
+    if told is None:
+        return None
+    numbers = isinstance(told, list) and all(
+        isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in told
+    )
+    if not numbers or len(told) != len(labels):
+        raise BadValue("neutral_logits", told, "a finite number for each label")
+    return tuple(float(v) for v in told)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

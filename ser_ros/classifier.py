@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ser_ros import audio
 from ser_ros.audio import Samples
+from ser_ros.baseline import VoiceBaseline
 from ser_ros.bundle import Bundle, Calibration
 from ser_ros.features import Image, ImageMaker
 from ser_ros.framing import windows_of
@@ -45,6 +46,8 @@ class Estimate:
     """RMS level relative to full scale, -120 to about 0."""
     image: Image | None = field(default=None, repr=False, compare=False)
     """What the network saw; None where it was not asked."""
+    logits: Logits | None = field(default=None, repr=False, compare=False)
+    """What the network said, before any baseline; None where it was not asked."""
 
 
 def softmax(logits: Logits, temperature: float) -> Probabilities:
@@ -80,6 +83,10 @@ class Classifier:
         self.image = ImageMaker(bundle.features)
         self.runtime = open_runtime(bundle, runtime, threads)
         self.min_speech_ratio = min_speech_ratio
+        self.voice: VoiceBaseline | None = None
+        """The voice that is listened to, where it is known or followed."""
+        self.following = False
+        """Whether `voice` goes on learning from what is heard."""
         self.calibration = (
             bundle.calibration
             if uncertain_below is None
@@ -102,11 +109,16 @@ class Classifier:
         if ratio < self.min_speech_ratio:
             return self._no_speech(ratio, level)
         image = self.image(window)
-        probabilities = self.probabilities(self.runtime(image))
-        return self._estimate(probabilities, ratio, level, image)
+        logits = self.runtime(image)
+        estimate = self._estimate(self.probabilities(logits), ratio, level, image, logits)
+        if self.voice is not None and self.following:
+            self.voice.follow(logits)
+        return estimate
 
     def probabilities(self, logits: Logits) -> Probabilities:
-        return softmax(logits, self.calibration.temperature)
+        """Return what a window's logits mean, for the voice that is listened to."""
+        adapted = logits if self.voice is None else self.voice(logits)
+        return softmax(adapted, self.calibration.temperature)
 
     def clip(self, samples: Samples, hop: int | None = None) -> tuple[Estimate, list[Estimate]]:
         """Judge a whole recording of shape (n,): (the mean of its windows, the windows).
@@ -121,14 +133,19 @@ class Classifier:
         if not spoken:
             return self._no_speech(ratio, level), windows
         mean = np.asarray(np.mean(spoken, axis=0, dtype=np.float64), np.float32)
-        return self._estimate(mean, ratio, level, None), windows
+        return self._estimate(mean, ratio, level), windows
 
     def _estimate(
-        self, probabilities: Probabilities, ratio: float, level: float, image: Image | None
+        self,
+        probabilities: Probabilities,
+        ratio: float,
+        level: float,
+        image: Image | None = None,
+        logits: Logits | None = None,
     ) -> Estimate:
         label = decide(self.labels, probabilities, self.calibration.uncertain_below)
         confidence = float(probabilities.max())
-        return Estimate(label, confidence, self.labels, probabilities, ratio, level, image)
+        return Estimate(label, confidence, self.labels, probabilities, ratio, level, image, logits)
 
     def _no_speech(self, ratio: float, level: float) -> Estimate:
         nothing = np.zeros(len(self.labels), np.float32)

@@ -16,6 +16,7 @@ from ser_ros.classifier import Classifier, Estimate
 from ser_ros.errors import BadValue
 from ser_ros.framing import SECOND, AudioStream, Remark, Window
 from ser_ros.tracking import State, Tracker, TrackingConfig
+from ser_ros.voices import Voices
 
 _MOST_WAITING = 128
 """Windows that may wait at most: 20 MB."""
@@ -108,12 +109,17 @@ class Hearing:
         config: HearingConfig,
         tracking: TrackingConfig,
         monotonic: Callable[[], float],
+        voices: Voices | None = None,
     ) -> None:
-        """`monotonic` gives seconds that never go back; latencies are measured with it."""
+        """`monotonic` gives seconds that never go back; latencies are measured with it.
+
+        `voices` are told of every window that is judged, to learn from it.
+        """
         rate = classifier.bundle.features.rate
         hop = max(1, round(config.hop_s * rate))
         self.classifier = classifier
         self.config = config
+        self.voices = voices
         self.tracker = Tracker(classifier.labels, tracking)
         self.stream = AudioStream(classifier.window, hop, rate, config.channel)
         self.mute = Mute(config.mute_tail_s, config.mute_limit_s)
@@ -174,6 +180,8 @@ class Hearing:
 
     def _judge(self, arrived: float, window: Window) -> Heard:
         estimate = self.classifier(window.samples)
+        if self.voices is not None:
+            self.voices.hear(estimate)
         state = self.tracker.update(estimate, window.stamp_ns + self._window_ns)
         lost, self._lost = self._lost, 0
         self.counts["windows"] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from ser_ros.errors import BadValue
 from ser_ros.framing import SECOND
 from ser_ros.hearing import Heard, Hearing, HearingConfig, Mute
 from ser_ros.tracking import TrackingConfig
+from ser_ros.voices import ENROLL, Voices
 
 RATE = 16_000
 MONO = AudioFormat()
@@ -26,15 +28,17 @@ class Judge:
     """A classifier of which only the answer counts; the time it takes is told, not taken."""
 
     def __init__(self) -> None:
-        self.bundle = tiny.bundle()
+        self.bundle = tiny.bundle(neutral_logits=[0.0, 0.0, 0.0, 0.0])
         self.labels = self.bundle.labels.labels
         self.window = 40_000
         self.judged: list[Samples] = []
+        self.voice, self.following = None, False
 
     def __call__(self, window: Samples) -> Estimate:
         self.judged.append(window)
         found = np.array([0.9, 0.1, 0, 0], np.float32)
-        return Estimate("angry", 0.9, self.labels, found, 0.8, -20.0)
+        logits = np.array([1, 0, 0, 0], np.float32)
+        return Estimate("angry", 0.9, self.labels, found, 0.8, -20.0, logits=logits)
 
 
 class Robot:
@@ -43,11 +47,14 @@ class Robot:
     def __init__(self, **config: float) -> None:
         self.seconds = 0.0
         self.judge = Judge()
+        settings = HearingConfig(**config)
+        voices = Voices(self.judge, Path("nowhere"), settings.hop_s)  # type: ignore[arg-type]
         self.hearing = Hearing(
             self.judge,  # type: ignore[arg-type]
-            HearingConfig(**config),
+            settings,
             TrackingConfig(),
             lambda: self.seconds,
+            voices,
         )
 
     @property
@@ -328,3 +335,28 @@ def test_word_of_the_robots_own_voice_may_come_after_the_sound_of_it():
     robot.hearing.mute.say(True, spoke_ns)
     assert robot.judge_all() == []
     assert robot.hearing.counts["muted"] == 1
+
+
+# ── enrolment ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_enrolment_hears_what_is_judged_and_nothing_of_the_robot():
+    robot = Robot(hop_s=1.25, mute_tail_s=0.0)
+    voices = robot.hearing.voices
+    voices.listen(ENROLL)
+    robot.hear(2.5)
+    robot.judge_all()
+    enrolment = voices.begin("", 3.0)
+    robot.hearing.mute.say(True, robot.now_ns)
+    robot.hear(10.0)
+    robot.hearing.mute.say(False, robot.now_ns)
+    assert robot.judge_all() == []
+    assert enrolment.heard_s == 0
+    robot.hear(2.5)
+    assert len(robot.judge_all()) == 1, "messages go on meanwhile"
+    assert enrolment.heard_s == pytest.approx(0.8 * 1.25)
+    robot.hear(2.5)
+    assert len(robot.judge_all()) == 2
+    assert enrolment.done
+    voices.finish()
+    assert robot.judge.voice.shift == pytest.approx([0.5, 0, 0, 0])

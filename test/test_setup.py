@@ -83,8 +83,10 @@ def test_a_plain_build_in_a_workspace(tmp_path: Path, distro: str) -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from ser_ros.msg import Emotion, EmotionState\n"
+        "from ser_ros.srv import Voice\n"
         "from ser_ros.labels import FOUR\n"
-        "print(Emotion(label='sad', labels=FOUR.labels).label, EmotionState().label == '')\n"
+        "print(Emotion(label='sad', labels=FOUR.labels).label, EmotionState().label == '',\n"
+        "    Voice.Request(name='anna').name)\n"
     )
     package = next(tmp_path.glob("install/ser_ros/lib/python*/site-packages"))
     libraries = {"LD_LIBRARY_PATH": str(tmp_path / "install" / "ser_ros" / "lib")}
@@ -94,7 +96,7 @@ def test_a_plain_build_in_a_workspace(tmp_path: Path, distro: str) -> None:
         **told,
         **libraries,
     )
-    assert used.stdout.split() == ["sad", "True"], used.stderr
+    assert used.stdout.split() == ["sad", "True", "anna"], used.stderr
     share = tmp_path / "install" / "ser_ros" / "share" / "ser_ros"
     for carried in ("launch/ser.launch.py", "config/ser.yaml", "models/densenet121/manifest.json"):
         assert (share / carried).is_file()

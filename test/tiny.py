@@ -83,7 +83,17 @@ def bundle(
     features: FeatureConfig = FEATURES,
     labels: LabelSet = FOUR,
     calibration: Calibration | None = None,
+    neutral_logits: Sequence[float] | None = None,
 ) -> Bundle:
     content = network(features.shape, len(labels), bias, slope)
     about = {"description": "a stand-in, not a model", "licence": "CC0 1.0"}
-    return Bundle("tiny", labels, features, calibration or Calibration(), content, about)
+    neutral = None if neutral_logits is None else tuple(neutral_logits)
+    return Bundle(
+        "tiny",
+        labels,
+        features,
+        calibration or Calibration(),
+        content,
+        about,
+        neutral_logits=neutral,
+    )

@@ -30,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hop", type=float, help="seconds from message to message (1.25; 2.5 for files)"
     )
+    parser.add_argument("--voice", help="name of the kept voice to listen to at first")
+    parser.add_argument("--baseline", help="what is taken out of a voice: none, enroll or running")
     parser.add_argument("--behavior", action="store_true", help="the behavior node too")
     parser.add_argument("--quiet", action="store_true", help="print no line per message")
     parser.add_argument(
@@ -58,7 +60,9 @@ def run(options: argparse.Namespace) -> int:
     if files and options.hop is None:
         # Files are padded to whole windows: with this hop no window hears two of them.
         options.hop = 2.5
-    inference = {name: getattr(options, name) for name in ("model", "runtime", "hop")}
+    inference = {
+        name: getattr(options, name) for name in ("model", "runtime", "hop", "voice", "baseline")
+    }
     return listen(
         capture,
         {name: value for name, value in inference.items() if value is not None},
@@ -70,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_ros() -> None:
-    for module in ("rclpy", "audio_common_msgs", "ser_ros.msg"):
+    for module in ("rclpy", "audio_common_msgs", "ser_ros.msg", "ser_ros.srv"):
         if find_spec(module) is None:
             raise RosMissing(module)
 

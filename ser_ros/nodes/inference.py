@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from audio_common_msgs.msg import AudioData, AudioDataStamped, AudioInfo
@@ -16,7 +18,7 @@ from std_msgs.msg import Bool
 from ser_ros.audio import AudioFormat, SampleFormat
 from ser_ros.bundle import Bundle, Calibration, find_bundle
 from ser_ros.classifier import MIN_SPEECH_RATIO, Classifier
-from ser_ros.errors import AudioError
+from ser_ros.errors import AudioError, BadValue
 from ser_ros.framing import Remark
 from ser_ros.health import Latencies, Level, Rate, Report, Watchdog
 from ser_ros.hearing import Heard, Hearing, HearingConfig
@@ -25,8 +27,10 @@ from ser_ros.nodes import messages, topics
 from ser_ros.nodes.managed import ManagedNode
 from ser_ros.nodes.parameters import Spec
 from ser_ros.nodes.process import spin
+from ser_ros.nodes.voice import VoiceServices
 from ser_ros.runtime import CHOICES, trim_memory
 from ser_ros.tracking import TrackingConfig
+from ser_ros.voices import ENROLL, MODES, NONE, RUNNING, Voices, default_folder
 
 _NO_AUDIO_S = 10.0
 """Seconds without a chunk after which the diagnostics say so."""
@@ -79,6 +83,29 @@ class InferenceNode(ManagedNode):
             60.0,
             live=True,
         ),
+        Spec(
+            "baseline",
+            ENROLL,
+            "What of a voice's own sound is taken out: none; what was enrolled or loaded (enroll); "
+            "or that, followed as it is heard (running).",
+            choices=MODES,
+            live=True,
+        ),
+        Spec("voice", "", "Name of the kept voice to listen to at first; empty for none."),
+        Spec(
+            "voices_folder",
+            "",
+            "Where voices are kept; empty for ser_ros/voices in $ROS_HOME, or in ~/.ros.",
+        ),
+        Spec("enroll_seconds", 10.0, "Seconds of speech of an enrolment.", 3.0, 120.0, live=True),
+        Spec(
+            "enroll_limit",
+            60.0,
+            "Seconds after which an enrolment without enough speech ends.",
+            3.0,
+            3600.0,
+            live=True,
+        ),
         Spec("stamped", True, "Whether `audio` is AudioDataStamped; false for plain AudioData."),
         Spec("best_effort", False, "Whether to take `audio` from a best-effort publisher."),
         Spec("rate", 16000, "Sample rate in Hz until `audio_info` says otherwise.", 8000, 96000),
@@ -119,6 +146,7 @@ class InferenceNode(ManagedNode):
         self._chunk_rate, self._window_rate = Rate(), Rate()
         self._audio_watch = Watchdog(_NO_AUDIO_S, time.monotonic())
         self._labels: Counter[str] = Counter()
+        self._voice = VoiceServices(self, lambda: self._hearing.voices if self._hearing else None)
 
     @property
     def chunks(self) -> int:
@@ -142,7 +170,8 @@ class InferenceNode(ManagedNode):
         classifier = Classifier(bundle, self.value("runtime"), self.value("threads"))
         trim_memory()
         settings = self._settings({}, classifier)
-        self._hearing = Hearing(classifier, *settings, time.monotonic)
+        voices = self._voices(classifier)
+        self._hearing = Hearing(classifier, *settings, time.monotonic, voices)
         self._format = AudioFormat(
             self.value("rate"),
             self.value("channels"),
@@ -182,6 +211,7 @@ class InferenceNode(ManagedNode):
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs = []
+        self._voice.end_enrolment("the node was deactivated")
         if self._hearing:
             self._hearing.restart()
 
@@ -195,6 +225,23 @@ class InferenceNode(ManagedNode):
     def changed(self, values: dict[str, Any]) -> None:
         if self._hearing:
             self._hearing.adjust(*self._settings(values, self._hearing.classifier))
+            if "baseline" in values:
+                self._voice.listen(values["baseline"])
+
+    def _voices(self, classifier: Classifier) -> Voices:
+        """Return the voices of this model. Raises `VoiceError` for one that cannot be loaded."""
+        told, mode, log = self.value("voices_folder"), self.value("baseline"), self.get_logger()
+        folder = Path(os.path.expanduser(told)) if told else default_folder()
+        voices = Voices(classifier, folder, self.value("hop"))
+        if name := self.value("voice"):
+            voices.listen(ENROLL)
+            voices.load(name)
+            ignored = ", and ignored, for baseline is none" if mode == NONE else ""
+            log.info(f"The voice '{name}' is loaded ({voices.shift}){ignored}.")
+        elif mode == RUNNING and voices.voice is None:
+            log.warning(f"The model '{classifier.bundle.name}' can follow no voice.")
+        voices.listen(mode)
+        return voices
 
     def _settings(
         self, changed: dict[str, Any], classifier: Classifier
@@ -204,6 +251,9 @@ class InferenceNode(ManagedNode):
         def value(name: str) -> Any:
             return changed.get(name, self.value(name))
 
+        if value("enroll_limit") < value("enroll_seconds"):
+            expected = f"at least the {value('enroll_seconds'):g} s of enroll_seconds"
+            raise BadValue("The parameter enroll_limit", value("enroll_limit"), expected)
         own, calibration = value("uncertain_below"), classifier.bundle.calibration
         threshold = calibration.uncertain_below if own < 0 else own
         classifier.calibration = Calibration(calibration.temperature, threshold)
@@ -267,6 +317,7 @@ class InferenceNode(ManagedNode):
         heard = hearing.next()
         if heard is not None:
             self._publish(heard)
+            self._voice.heard()
         if hearing.waiting:
             self._more.trigger()
 
@@ -329,6 +380,7 @@ class InferenceNode(ManagedNode):
             "repeated stamps": str(stream.counts["repeated_stamp"]),
             "stamps in the future": str(stream.counts["from_future"]),
             "format changes": str(stream.counts["format_change"]),
+            **self._voice.diagnose(),
             **{f"label {label}": str(count) for label, count in sorted(self._labels.items())},
         }
         if not self.active:

@@ -10,6 +10,11 @@ ROBOT_SPEAKING = "robot_speaking"
 BEHAVIOR = "behavior"
 SPECTROGRAM = "~/spectrogram"
 LISTEN = "~/listen"
+ENROLL = "~/enroll"
+SAVE_VOICE = "~/save_voice"
+LOAD_VOICE = "~/load_voice"
+RESET_VOICE = "~/reset_voice"
+FORGET_VOICE = "~/forget_voice"
 DIAGNOSTICS = "/diagnostics"
 
 STREAM = QoSProfile(

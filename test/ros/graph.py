@@ -140,14 +140,17 @@ class Graph:
         self.until(publisher.get_subscription_count, f"a subscriber of {topic}")
         return publisher
 
-    def call(self, kind: type, name: str, request: Any) -> Any:
+    def ask(self, kind: type, name: str, request: Any) -> Any:
+        """Send a request, and return the future of its answer."""
         if name not in self._clients:
             self._clients[name] = self.probe.create_client(kind, name)
             self.until(self._clients[name].service_is_ready, f"the service {name}")
             # The node must have found the client too, or its answer has nowhere to go.
             self.pause(0.3)
-        client = self._clients[name]
-        future = client.call_async(request)
+        return self._clients[name].call_async(request)
+
+    def call(self, kind: type, name: str, request: Any) -> Any:
+        future = self.ask(kind, name, request)
         self.until(future.done, f"an answer of {name}")
         return future.result()
 

@@ -46,6 +46,8 @@ def test_interrupted_it_ends_cleanly(graph: Graph) -> None:
         (["--device", "no such microphone"], "No input device is"),
         (["--model", "nothing", str(RECORDINGS / "03a05Wa.flac")], "has no readable manifest"),
         (["--hop", "1000", str(RECORDINGS / "03a05Wa.flac")], "0.05 to 60"),
+        (["--baseline", "always", str(RECORDINGS / "03a05Wa.flac")], "one of none, enroll"),
+        (["--voice", "a b", str(RECORDINGS / "03a05Wa.flac")], "voice"),
     ],
 )
 def test_what_it_cannot_do_it_says(graph: Graph, arguments: list[str], sentence: str) -> None:
