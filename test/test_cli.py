@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -332,6 +333,59 @@ def test_evaluate_writes_through_a_link(ser_ros, model, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "link.json").is_symlink()
     assert json.loads((tmp_path / "real.json").read_text())["n"] == 1
+
+
+def told(folder: Path, **training: object) -> Path:
+    """Save a bundle that tells who was in its training."""
+    about = {"training": training, "licence": "CC0 1.0"}
+    replace(tiny.bundle(bias=[3, 0, 0, 0], slope=0), about=about).save(folder / "told")
+    return folder / "told"
+
+
+def test_evaluate_says_when_a_speaker_was_in_the_training(ser_ros, tmp_path):
+    manifest = recordings_folder() / "manifest.csv"
+    every = told(tmp_path, corpora={"emodb": {}}, held_out_speakers=["emodb/08"])
+    done = ser_ros("evaluate", "--model", every, *ORT, manifest)
+    assert done.returncode == 0, done.stderr
+    assert "not figures for unseen speakers: emodb/03." in done.stdout
+    both = told(tmp_path, corpora={"emodb": {}}, held_out_speakers=["emodb/03", "emodb/08"])
+    done = ser_ros("evaluate", "--model", both, *ORT, manifest)
+    assert "unseen" not in done.stdout
+
+
+def test_evaluate_under_conditions(ser_ros, model, tmp_path):
+    soundfile.write(tmp_path / "hum.wav", np.sin(np.arange(32_000)) * 0.1, 16_000)
+    manifest, out = recordings_folder() / "manifest.csv", tmp_path / "out.json"
+    words = ("--condition", "gain -30 dB", "--condition", "noise 0 dB", "--no-speech", tmp_path)
+    words += ("--noise-folder", tmp_path, "--work", tmp_path / "work", "--json", out)
+    words += ("--baseline", "none")
+    done = ser_ros("evaluate", "--model", model, *ORT, manifest, *words)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())
+    assert list(found["conditions"]) == ["clean", "gain -30 dB", "noise 0 dB"]
+    assert {row["n"] for row in found["conditions"].values()} == {8}
+    assert found["n"] == found["baseline"]["none"]["n"] == 6, "a neutral clip each is kept out"
+    assert found["intervals"]["uar"]["value"] == found["uar"]
+    assert set(found["genders"]) == {"male", "female"}
+    assert found["genders"]["male"]["intervals"]["uar"]["low"] is None, "of one voice"
+    assert found["no_speech"]["all"]["n"] > 100
+    assert "digital silence" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    assert list((tmp_path / "work").rglob("*.npz"))
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--condition", "underwater"), ("underwater", "telephone")),
+        (("--condition", "noise 10 dB"), ("--noise-folder", "recordings of noise")),
+        (("--baseline", "enroll"), ("--baseline", "voice baseline")),
+        (("--no-speech", "no/such/folder"), ("no/such/folder", "holds recordings")),
+    ],
+)
+def test_evaluate_of_what_it_cannot_do(ser_ros, model, words, named):
+    manifest = recordings_folder() / "manifest.csv"
+    refused(ser_ros("evaluate", "--model", model, *ORT, manifest, *words), *named)
 
 
 # ── everything finds what it carries ──────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_ros.evaluation.metrics import expected_calibration_error, score
@@ -27,9 +27,7 @@ def case(seed: int, n: int = 200) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("classes", [4, 3])
 def test_figures_equal_scikit_learns(seed, classes):
-    metrics = pytest.importorskip(
-        "sklearn.metrics", reason="scikit-learn, to compare with, is in the extra evaluate"
-    )
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is in the extra train")
     truth, probabilities = case(seed)
     keep = truth < classes  # with three, a class does not occur
     truth, probabilities = truth[keep], probabilities[keep]
@@ -81,6 +79,7 @@ def test_calibration_error_by_hand():
     assert expected_calibration_error(np.ones(3), np.ones(3, bool)) == 0
 
 
+@settings(deadline=None)  # the first example waits for scikit-learn to be imported
 @given(st.integers(0, 2**16), st.integers(1, 60), st.integers(0, 60))
 def test_figures_hold_together(seed, n, unheard):
     truth, probabilities = case(seed, n)

@@ -1,4 +1,4 @@
-"""`evaluate`: how often a model is right on labelled recordings."""
+"""`evaluate`: how often a model is right on labelled recordings, and how sure that figure is."""
 
 from __future__ import annotations
 
@@ -6,29 +6,83 @@ import argparse
 import json
 import os
 import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ser_ros.bundle import Bundle, find_bundle
-from ser_ros.classifier import Classifier
-from ser_ros.cli.options import add_model_arguments
-from ser_ros.corpora import read_manifest
-from ser_ros.display import progress
-from ser_ros.errors import AudioError, BadManifest, BadValue, NothingToScore
-from ser_ros.evaluation.clips import Judged, judge, scores_by_corpus, scores_of
-from ser_ros.evaluation.metrics import Scores
+import numpy as np
+
+from ser_ros.bundle import find_bundle
+from ser_ros.cli.options import add_model_arguments, positive
+from ser_ros.corpora import Clip, read_manifest
+from ser_ros.errors import BadManifest, BadValue, NothingToScore, SerError
+from ser_ros.evaluation import baseline
+from ser_ros.evaluation.calibration import mean_probabilities
+from ser_ros.evaluation.clips import Heard, items_of
+from ser_ros.evaluation.conditions import CONDITIONS, NOISES, conditions
+from ser_ros.evaluation.judging import Judged, Task, classifier_of, judge
+from ser_ros.evaluation.results import finite
+from ser_ros.evaluation.seen import acquaintance
+from ser_ros.evaluation.silence import claimed, silent_items
+from ser_ros.evaluation.splits import FOLD, Split
+from ser_ros.evaluation.study import measure
+from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
 from ser_ros.files import write_text
+from ser_ros.labels import NEUTRAL
 
 HELP = "score a model on labelled recordings"
-EXAMPLE = "  python -m ser_ros evaluate recordings/manifest.csv --json scores.json"
+EXAMPLE = """  python -m ser_ros evaluate recordings/manifest.csv --json scores.json
+  python -m ser_ros evaluate manifest.csv --fold 0 --conditions --noise-folder noises --jobs 2"""
+
+Found = dict[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "manifest", help="CSV with the columns path and emotion, optionally speaker, corpus, fold"
+        "manifest",
+        help="CSV with the columns path and emotion, optionally speaker, corpus, gender, "
+        "language, fold",
     )
     parser.add_argument("--json", metavar="OUT", help="write the figures to this file too")
     parser.add_argument("--fold", type=int, help="score only the clips of this fold")
+    parser.add_argument(
+        "--baseline",
+        choices=baseline.MODES,
+        help="fit the model to each voice: enroll, by its first neutral clips, or running, as it "
+        "goes on; all ways are compared on the same clips, without those",
+    )
+    parser.add_argument(
+        "--condition",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"hear the clips so, too; may be repeated: {', '.join(CONDITIONS)}",
+    )
+    parser.add_argument("--conditions", action="store_true", help="all of these conditions")
+    parser.add_argument(
+        "--noise-folder", type=Path, metavar="FOLDER", help="recordings for the noise conditions"
+    )
+    parser.add_argument(
+        "--no-speech",
+        type=Path,
+        metavar="FOLDER",
+        help="recordings in which nobody speaks: how often is an emotion claimed?",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="FOLDER",
+        help="measure everything of a model that has heard none of these speakers, and write "
+        "RESULTS.md with pictures",
+    )
+    parser.add_argument("--jobs", type=positive, default=1, help="processes that listen (1)")
+    parser.add_argument("--seed", type=int, default=0, help="of the intervals and the noise (0)")
+    parser.add_argument(
+        "--work", type=Path, metavar="FOLDER", help="keep here what was heard, and go on from it"
+    )
     add_model_arguments(parser)
 
 
@@ -39,59 +93,209 @@ def run(options: argparse.Namespace) -> int:
         clips = [clip for clip in clips if clip.fold == options.fold]
         if not clips:
             raise BadValue("--fold", options.fold, f"a fold that '{options.manifest}' names")
-    bundle = Bundle.load(find_bundle(options.model))
-    classifier = Classifier(bundle, options.runtime, options.threads)
-    judged: list[Judged] = []
-    unreadable = 0
-    for clip in progress(clips, "judging"):
-        try:
-            found = judge(classifier, clip)
-        except AudioError as error:
-            unreadable += 1
-            print(f"evaluate: {error}", file=sys.stderr)
-            continue
-        if found is not None:
-            judged.append(found)
-    if not judged and unreadable:
+    names = list(dict.fromkeys(options.condition))
+    if options.conditions:
+        left_out = () if options.noise_folder else NOISES
+        names = [name for name in CONDITIONS if name in names or name not in left_out]
+    changed = conditions(names, options.noise_folder, options.seed)
+    task = Task(find_bundle(options.model), runtime=options.runtime, threads=options.threads)
+    evaluation = _Evaluation(options, task)
+    bundle = evaluation.classifier.bundle
+
+    items = items_of(clips, bundle.labels)
+    judged = evaluation.judge(task, items) if items else Judged([], [])
+    for sentence in judged.unreadable:
+        print(f"evaluate: {sentence}", file=sys.stderr)
+    unreadable = len(judged.unreadable)
+    if not judged.heard and unreadable:
         raise BadManifest(options.manifest, f"none of {unreadable} recordings can be read")
-    if not judged:
-        raise NothingToScore(options.manifest, classifier.labels)
-    scores, by_corpus = scores_of(classifier, judged), scores_by_corpus(classifier, judged)
-    left_out = len(clips) - len(judged) - unreadable
-    _print(bundle.name, scores, by_corpus, left_out, unreadable)
+    if not judged.heard:
+        raise NothingToScore(options.manifest, evaluation.classifier.labels)
+
+    found: Found = {}
+    clean = evaluation.opinions(judged.heard)
+    if options.baseline:
+        clean, found["baseline"] = evaluation.baselines(judged.heard, options.baseline)
+    uncertain_below = evaluation.classifier.calibration.uncertain_below
+    scores = summary(clean, uncertain_below)
+    groups = {
+        name: summaries(clean, column, uncertain_below)
+        for name, column in (
+            ("corpora", "corpus"),
+            ("languages", "language"),
+            ("genders", "gender"),
+        )
+    }
+    left = len(clips) - len(items)
+    print(
+        f"model {bundle.name}, {scores['n']} clips of {scores['speakers']} speakers "
+        f"({left} of other emotions, {unreadable} unreadable)"
+    )
+    remark = acquaintance(bundle, [h.clip for h in judged.heard]).sentence
+    if remark:
+        print(remark)
+    _print_scores(scores, groups)
+    if options.baseline:
+        _print_baseline(found["baseline"])
+    if changed:
+        heard = evaluation.opinions(judged.heard)
+        found["conditions"] = {"clean": lost_in(heard, heard)}
+        there = {h.clip.path for h in judged.heard}
+        same = [item for item in items if item.clip.path in there]
+        for condition in changed:
+            again = evaluation.judge(replace(task, condition=condition), same)
+            found["conditions"][condition.name] = lost_in(heard, evaluation.opinions(again.heard))
+        _print_conditions(found["conditions"])
+    if options.no_speech:
+        found["no_speech"] = evaluation.no_speech(options.no_speech)
+        _print_no_speech(found["no_speech"])
+    if options.results:
+        _write_results(options, task, clips)
     if options.json:
-        content: dict[str, Any] = scores.to_dict() | {
+        content = scores | {
             "model": bundle.name,
             "model_sha256": bundle.sha256,
-            "runtime": classifier.runtime.name,
+            "runtime": evaluation.classifier.runtime.name,
             "manifest": os.fspath(options.manifest),
-            "left_out": left_out,
+            "seed": options.seed,
+            "remark": remark,
+            "left_out": left,
             "unreadable": unreadable,
-            "corpora": {name: found.to_dict() for name, found in by_corpus.items()},
+            **groups,
+            **found,
         }
-        write_text(Path(options.json), json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_text(
+            Path(options.json), json.dumps(finite(content), indent=2, ensure_ascii=False) + "\n"
+        )
     return 1 if unreadable else 0
 
 
-def _print(
-    model: str, scores: Scores, by_corpus: dict[str, Scores], left_out: int, unreadable: int
-) -> None:
-    left = f"{left_out} of other emotions, {unreadable} unreadable"
-    print(f"model {model}, {scores.n} clips ({left})")
-    print(f"{'':12} {'n':>6} {'uar':>6} {'accuracy':>9} {'ece':>6}")
-    for name, found in {"all": scores, **by_corpus}.items():
-        ece = "-" if found.ece is None else f"{found.ece:.3f}"
-        print(f"{name:12} {found.n:6} {found.uar:6.3f} {found.accuracy:9.3f} {ece:>6}")
+def _write_results(options: argparse.Namespace, task: Task, clips: list[Clip]) -> None:
+    name = "all" if options.fold is None else f"fold-{options.fold}"
+    words = ["python -m ser_ros evaluate", f"PATH/{Path(options.manifest).name}"]
+    for option in ("fold", "model", "noise_folder", "seed", "results"):
+        value = getattr(options, option)
+        if value not in (None, "", 0) or (option == "fold" and value is not None):
+            told = (
+                f"PATH/{value.name}" if isinstance(value, Path) and value.is_absolute() else value
+            )
+            words += [f"--{option.replace('_', '-')}", str(told)]
+    with ExitStack() as stack:
+        work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        measure(
+            [Split(name, FOLD, task.bundle, clips)],
+            options.noise_folder,
+            work,
+            options.results,
+            options.jobs,
+            options.seed,
+            " ".join(words),
+            make_adapter=baseline.make_adapter,
+        )
+    print(f"\nThe figures are in {options.results / 'RESULTS.md'}.")
+
+
+class _Evaluation:
+    """A model, and how it is asked."""
+
+    def __init__(self, options: argparse.Namespace, task: Task) -> None:
+        self.task, self.work = task, options.work
+        self.jobs, self.seed = options.jobs, options.seed
+        self.classifier = classifier_of(task)
+
+    def judge(self, task: Task, items: Any) -> Judged:
+        return judge(task, items, self.work, self.jobs, f"judging, {task.condition.name}")
+
+    def opinions(self, heard: list[Heard]) -> Opinions:
+        temperature = self.classifier.calibration.temperature
+        said = mean_probabilities([h.logits for h in heard], temperature)
+        return Opinions(self.classifier.labels, heard, said, self.seed)
+
+    def baselines(self, heard: list[Heard], wanted: str) -> tuple[Opinions, Found]:
+        """Return what is said in the mode that is wanted, and all modes on the same clips."""
+        bundle = self.classifier.bundle
+        neutral = bundle.labels.index(NEUTRAL)
+        modes: tuple[str, ...] = baseline.MODES
+        try:
+            adapter: baseline.Adapter | None = baseline.make_adapter(bundle)
+        except SerError:
+            if wanted != baseline.NONE:
+                raise
+            adapter, modes = None, (baseline.NONE,)
+        said = {
+            mode: self.opinions(baseline.adapted(heard, mode, adapter, neutral, self.seed))
+            for mode in modes
+        }
+        return said[wanted], {m: gained_in(said[baseline.NONE], s) for m, s in said.items()}
+
+    def no_speech(self, folder: Path) -> Found:
+        with ExitStack() as stack:
+            made = self.work or stack.enter_context(tempfile.TemporaryDirectory())
+            items = silent_items(folder, Path(made) / "no-speech", self.seed)
+            heard = self.judge(self.task, items).heard
+        calibration = self.classifier.calibration
+        said = (calibration.temperature, calibration.uncertain_below)
+        return claimed(heard, [said] * len(heard), self.seed)
+
+
+# ── what a person reads: 80 columns ───────────────────────────────────────────────────────────
+
+
+def _interval(found: Mapping[str, float] | None, signed: bool = False) -> str:
+    """Write a figure and its interval in 20 characters."""
+    if found is None or not np.isfinite(found["value"]):
+        return f"{'-':20}"
+    sign = "+" if signed else ""
+    if not np.isfinite(found["low"]):
+        shown = f"{found['value']:{sign}.3f} (one voice)"
+        return f"{shown:20}"
+    shown = f"{found['value']:{sign}.3f} [{found['low']:{sign}.2f}, {found['high']:{sign}.2f}]"
+    return f"{shown:20}"
+
+
+def _print_scores(scores: Found, groups: Mapping[str, Found]) -> None:
+    print(f"{'':14} {'n':>5}  {'uar [95 %]':20} {'accuracy':20} {'ece':20}".rstrip())
+    rows = {"all": scores}
+    for of_group in groups.values():
+        rows |= of_group
+    for name, found in rows.items():
+        intervals = found["intervals"]
+        figures = [_interval(intervals.get(key)) for key in ("uar", "accuracy", "ece")]
+        print(f"{name:14.14} {found['n']:5}  {' '.join(figures)}".rstrip())
     print()
-    said = " ".join(f"{label:>8}" for label in scores.labels)
-    print(f"{'truth, said:':12} {said}   recall")
-    for label, row in zip(scores.labels, scores.confusion, strict=True):
-        recall = scores.per_class_recall[label]
+    said = " ".join(f"{label:>8}" for label in scores["labels"])
+    print(f"{'truth, said:':14} {said}   recall")
+    for label, row in zip(scores["labels"], scores["confusion"], strict=True):
+        recall = scores["per_class_recall"][label]
         shown = "      -" if recall is None else f"{recall:7.3f}"
-        print(f"{label:12} " + " ".join(f"{count:8}" for count in row) + f"  {shown}")
-    certain = scores.accuracy_when_certain
+        print(f"{label:14} " + " ".join(f"{count:8}" for count in row) + f"  {shown}")
+    certain = scores["accuracy_when_certain"]
     print()
     print(
-        f"no speech heard in {scores.no_speech}; uncertain about {scores.uncertain}; accuracy of "
-        f"the others {'-' if certain is None else f'{certain:.3f}'}"
+        f"no speech heard in {scores['no_speech']}; uncertain about {scores['uncertain']}; "
+        f"accuracy of the others {'-' if certain is None else f'{certain:.3f}'}"
     )
+
+
+def _print_baseline(rows: Found) -> None:
+    print(f"\n{'voice baseline':14} {'n':>5}  {'uar of corpora':20} {'gained':20}".rstrip())
+    for mode, found in rows.items():
+        gained = _interval(found["gained"], signed=True)
+        print(f"{mode:14} {found['n']:5}  {_interval(found['uar'])} {gained}".rstrip())
+
+
+def _print_conditions(rows: Found) -> None:
+    print(f"\n{'condition':14} {'n':>5}  {'uar of corpora':20} {'lost':20} {'not heard':>9}")
+    for name, found in rows.items():
+        lost = _interval(found["lost"], signed=True)
+        print(f"{name:14} {found['n']:5}  {_interval(found['uar'])} {lost} {found['no_speech']:9}")
+
+
+def _print_no_speech(found: Found) -> None:
+    print(f"\n{'no speech':22} {'windows':>8}  {'an emotion is claimed in':20}")
+    for kind, row in {**found["kinds"], "all": found["all"]}.items():
+        share = {key: 100 * value for key, value in row["share"].items()}
+        shown = f"{share['value']:.1f} %"
+        if np.isfinite(share["low"]):
+            shown += f" [{share['low']:.1f}, {share['high']:.1f}]"
+        print(f"{kind:22.22} {row['n']:8}  {shown}")

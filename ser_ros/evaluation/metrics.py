@@ -1,7 +1,6 @@
-"""The field's figures for a classifier, from true labels and probabilities.
+"""The field's figures for a classifier, from true labels and probabilities, by scikit-learn.
 
-They are a few lines on numpy, so that a robot can score its model without scikit-learn; a test
-holds them to scikit-learn's.
+scikit-learn is in the extra `train`: a robot that only listens needs none of this.
 """
 
 from __future__ import annotations
@@ -12,8 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_BINS = 15
+from ser_ros.errors import MissingExtra
+
+Truth = npt.NDArray[np.int64]
+"""The index of each clip's emotion among the labels, shape (clips,)."""
+
+BINS = 15
 """Bins of the expected calibration error (Guo et al., 2017)."""
+
+UNHEARD = -1
+"""What stands for the guess about a clip in which no speech was heard."""
 
 
 @dataclass(frozen=True)
@@ -43,43 +50,64 @@ class Scores:
 
 
 def expected_calibration_error(
-    confidence: npt.NDArray[np.float64], correct: npt.NDArray[np.bool_], bins: int = _BINS
+    confidence: npt.NDArray[np.floating], correct: npt.NDArray[np.bool_], bins: int = BINS
 ) -> float:
     """Return the mean distance of confidence and accuracy over equally wide bins, by weight."""
-    index = np.minimum((confidence * bins).astype(int), bins - 1)
-    distance = 0.0
-    for b in range(bins):
-        inside = index == b
-        if inside.any():
-            distance += inside.mean() * abs(confidence[inside].mean() - correct[inside].mean())
-    return float(distance)
+    index = bin_of(confidence, bins)
+    surplus = np.bincount(index, np.asarray(confidence, np.float64) - correct, bins)
+    return float(np.abs(surplus).sum() / len(confidence))
+
+
+def bin_of(confidence: npt.NDArray[np.floating], bins: int = BINS) -> npt.NDArray[np.int64]:
+    """Return the bin of each confidence, 0 to 1; the last bin holds 1 itself."""
+    return np.minimum((np.asarray(confidence, np.float64) * bins).astype(np.int64), bins - 1)
+
+
+def guesses(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+    """Return the likeliest label of each row, or `UNHEARD` for a row of zeros."""
+    return np.where(probabilities.sum(axis=1) > 0, probabilities.argmax(axis=1), UNHEARD)
+
+
+def unweighted_average_recall(truth: Truth, guess: npt.NDArray[np.integer]) -> float:
+    """Return the mean recall, 0 to 1, of the classes that occur. Raises `MissingExtra`."""
+    try:
+        from sklearn.metrics import recall_score
+    except ImportError as error:
+        raise MissingExtra("scikit-learn", "train") from error
+    occur = np.unique(truth)
+    return float(recall_score(truth, guess, labels=occur, average="macro", zero_division=0))
 
 
 def score(
     labels: tuple[str, ...],
-    truth: npt.NDArray[np.int64],
-    probabilities: npt.NDArray[np.float32],
+    truth: Truth,
+    probabilities: npt.NDArray[np.floating],
     uncertain_below: float,
 ) -> Scores:
     """Score n clips: `truth` of shape (n,), `probabilities` of shape (n, labels).
 
-    A row of zeros is a clip in which no speech was heard.
+    A row of zeros is a clip in which no speech was heard. Raises `MissingExtra`.
     """
-    count = len(labels)
-    heard = probabilities.sum(axis=1) > 0
-    guess = np.where(heard, probabilities.argmax(axis=1), -1)
+    try:
+        from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
+    except ImportError as error:
+        raise MissingExtra("scikit-learn", "train") from error
+    guess = guesses(probabilities)
+    heard = guess != UNHEARD
     confidence = probabilities.max(axis=1).astype(np.float64)
     correct = guess == truth
     certain = heard & (confidence >= uncertain_below)
-
+    count = len(labels)
+    occur = np.unique(truth)
     confusion = np.zeros((count, count), np.int64)
-    np.add.at(confusion, (truth[heard], guess[heard]), 1)
-    occurs = np.bincount(truth, minlength=count)
-    recall = [float(confusion[i, i] / occurs[i]) if occurs[i] else None for i in range(count)]
+    if heard.any():  # it refuses to count nothing
+        confusion = confusion_matrix(truth[heard], guess[heard], labels=range(count))
+    recalls = recall_score(truth, guess, labels=occur, average=None, zero_division=0)
+    recall = {labels[i]: float(r) for i, r in zip(occur, recalls, strict=True)}
     return Scores(
-        uar=float(np.mean([r for r in recall if r is not None])),
-        accuracy=float(correct.mean()),
-        per_class_recall=dict(zip(labels, recall, strict=True)),
+        uar=unweighted_average_recall(truth, guess),
+        accuracy=float(accuracy_score(truth, guess)),
+        per_class_recall={label: recall.get(label) for label in labels},
         confusion=confusion.tolist(),
         labels=list(labels),
         n=len(truth),

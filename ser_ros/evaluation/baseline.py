@@ -1,0 +1,157 @@
+"""What it brings to know the speaker: none, enrolled, or followed as they speak.
+
+Here is decided which clips may be used for what; what is made of them is an adapter's. The same
+clips are scored in all three modes, so that a difference is the baseline's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ser_ros.baseline import VoiceBaseline
+from ser_ros.bundle import Bundle
+from ser_ros.errors import BadValue
+from ser_ros.evaluation.clips import Heard
+
+NONE, ENROLL, RUNNING = "none", "enroll", "running"
+MODES = (NONE, ENROLL, RUNNING)
+
+ENROLMENT_CLIPS = 3
+"""Neutral clips of a speaker that are kept for `enroll`, about ten seconds."""
+
+Embeddings = npt.NDArray[np.float32]
+"""What the network's last layer was given, shape (windows, d)."""
+
+
+class Adapter(Protocol):
+    """What fits a model to a voice."""
+
+    def reset(self) -> None:
+        """Forget the voice."""
+
+    def enroll(self, embeddings: Embeddings | None, logits: npt.NDArray[np.float32], /) -> None:
+        """Take windows, in sequence, as this voice when it is neutral."""
+
+    def hear(
+        self, embeddings: Embeddings | None, logits: npt.NDArray[np.float32], /
+    ) -> npt.NDArray[np.float32]:
+        """Return the logits (windows, labels) as this voice has them.
+
+        A voice that was not enrolled since the reset goes on being learned from what is heard. A
+        window may use itself and those before it, not those that follow.
+        """
+
+
+def make_adapter(bundle: Bundle) -> Adapter:
+    """Return what fits this model to a voice. Raises `BadValue` for a model that has no such."""
+    return _OfLogits(VoiceBaseline(bundle))
+
+
+class _OfLogits:
+    """The baseline that the nodes have; what was enrolled stays, what was not is followed."""
+
+    def __init__(self, voice: VoiceBaseline) -> None:
+        self._voice = voice
+        self._enrolled = False
+
+    def reset(self) -> None:
+        self._voice.reset()
+        self._enrolled = False
+
+    def enroll(self, _: Embeddings | None, logits: npt.NDArray[np.float32], /) -> None:
+        self._voice.enroll(logits)
+        self._enrolled = True
+
+    def hear(
+        self, _: Embeddings | None, logits: npt.NDArray[np.float32], /
+    ) -> npt.NDArray[np.float32]:
+        if self._enrolled:
+            return self._voice(logits)
+        return np.stack([self._follow(window) for window in logits])
+
+    def _follow(self, window: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        adapted = self._voice(window)
+        self._voice.follow(window)
+        return adapted
+
+
+def enrolment(
+    heard: Sequence[Heard], neutral: int | None, clips: int = ENROLMENT_CLIPS
+) -> dict[str, list[int]]:
+    """Return the indices of each speaker's first neutral clips, by the clips' paths.
+
+    A speaker who would have no clip left to score, or none that is neutral, is not enrolled; nor
+    are clips without a speaker, which are nobody's.
+    """
+    own: dict[str, list[int]] = defaultdict(list)
+    for i, h in enumerate(heard):
+        if h.clip.speaker:
+            own[h.clip.speaker].append(i)
+    found = {}
+    for speaker, indices in sorted(own.items()):
+        candidates = [i for i in indices if heard[i].truth == neutral and len(heard[i].logits)]
+        chosen = sorted(candidates, key=lambda i: str(heard[i].clip.path))[:clips]
+        if chosen and len(indices) > len(chosen):
+            found[speaker] = chosen
+    return found
+
+
+def adapted(
+    heard: Sequence[Heard],
+    mode: str,
+    adapter: Adapter | None,
+    neutral: int | None,
+    seed: int = 0,
+    clips: int = ENROLMENT_CLIPS,
+) -> list[Heard]:
+    """Return the clips that are scored, with the logits that the adapter makes of theirs.
+
+    `enroll`: each clip is heard by an adapter that knows the enrolment and nothing else, so that
+    no scored clip teaches it. `running`: a speaker's clips come in an order drawn by the seed, and
+    each is heard by an adapter that knows those before it. Raises `BadValue` for another mode, or
+    one that needs an adapter and has none.
+    """
+    if mode not in MODES:
+        raise BadValue("--baseline", mode, f"one of {', '.join(MODES)}")
+    enrolled = enrolment(heard, neutral, clips)
+    kept_out = {i for chosen in enrolled.values() for i in chosen}
+    scored = [i for i in range(len(heard)) if i not in kept_out]
+    if mode == NONE:
+        return [heard[i] for i in scored]
+    if adapter is None:
+        raise BadValue("--baseline", mode, "none, for this model has no voice baseline")
+    found: dict[int, Heard] = {}
+    if mode == ENROLL:
+        for i in scored:
+            if heard[i].clip.speaker not in enrolled:
+                found[i] = heard[i]
+                continue
+            adapter.reset()
+            for index in enrolled[heard[i].clip.speaker]:
+                adapter.enroll(heard[index].embeddings, heard[index].logits)
+            found[i] = _heard_by(adapter, heard[i])
+    else:
+        own: dict[tuple[str, int], list[int]] = defaultdict(list)
+        for i in scored:
+            speaker = heard[i].clip.speaker
+            own[speaker, -1 if speaker else i].append(i)
+        random = np.random.default_rng(seed)
+        for key in sorted(own):
+            adapter.reset()
+            for position in random.permutation(len(own[key])):
+                i = own[key][position]
+                found[i] = _heard_by(adapter, heard[i])
+    return [found[i] for i in scored]
+
+
+def _heard_by(adapter: Adapter, heard: Heard) -> Heard:
+    if not len(heard.logits):
+        return heard
+    logits = adapter.hear(heard.embeddings, heard.logits)
+    return replace(heard, logits=np.asarray(logits, np.float32))

@@ -1,0 +1,262 @@
+"""Judge many clips, once: in several processes, kept in a folder, going on where it stopped.
+
+The windows of a clip are heard as the node hears them. What is kept are logits, so that every
+figure, under any temperature or threshold, is a matter of seconds afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from ser_ros import audio
+from ser_ros.audio import Samples
+from ser_ros.bundle import Bundle
+from ser_ros.classifier import Classifier
+from ser_ros.display import progress
+from ser_ros.errors import AudioError, CannotWrite, SerError
+from ser_ros.evaluation.clips import Heard, Item
+from ser_ros.evaluation.conditions import Condition, without_ends
+from ser_ros.files import written_aside
+from ser_ros.framing import windows_of
+
+_CHUNK = 32
+"""Clips that are kept in a file: what an interruption loses at most, for each process."""
+
+_FORMAT = 1
+"""Raise it when what is kept, or how a clip is heard, changes."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Who listens, and how."""
+
+    bundle: Path
+    condition: Condition = field(default_factory=Condition)
+    runtime: str = "onnxruntime"
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was heard of the clips that can be read, in their order."""
+
+    heard: list[Heard]
+    unreadable: list[str]
+    """A sentence for each of the others."""
+
+
+Part = list[Heard | str]
+"""For each clip of a chunk what was heard, or the sentence that tells why it cannot be read."""
+
+
+def judge(
+    task: Task, items: Sequence[Item], work: Path | None = None, jobs: int = 1, what: str = ""
+) -> Judged:
+    """Judge clips; those that `work` has from before are not judged again.
+
+    Raises `BundleError`, or `CannotWrite` for a `work` that cannot be written to.
+    """
+    chunks = [tuple(items[i : i + _CHUNK]) for i in range(0, len(items), _CHUNK)]
+    sha256 = Bundle.load(task.bundle).sha256
+    kept = [_kept_at(work, task, sha256, chunk) for chunk in chunks]
+    found: dict[int, Part] = {}
+    missing = []
+    for index, path in enumerate(kept):
+        part = _read(path, chunks[index]) if path is not None else None
+        if part is None:
+            missing.append(index)
+        else:
+            found[index] = part
+    with _workers(min(jobs, len(missing))) as each:
+        results = each([(task, sha256, chunks[index]) for index in missing])
+        for index, part in zip(progress(missing, what or "judging"), results, strict=False):
+            found[index] = part
+            path = kept[index]
+            if path is not None:
+                _write(path, part)
+    everything = [h for index in range(len(chunks)) for h in found[index]]
+    return Judged(
+        [h for h in everything if isinstance(h, Heard)],
+        [h for h in everything if isinstance(h, str)],
+    )
+
+
+def hear(classifier: Classifier, samples: Samples, item: Item) -> Heard:
+    """Hear a clip: windows in which nobody speaks are counted, and have no say."""
+    windows = list(windows_of(samples, classifier.window, classifier.window // 2))
+    ratios = np.array([classifier.gate.ratio(window) for window in windows], np.float32)
+    logits, embeddings = [], []
+    for window, ratio in zip(windows, ratios, strict=True):
+        if ratio >= classifier.min_speech_ratio:
+            said, embedding = _network(classifier, window)
+            logits.append(said)
+            if embedding is not None:
+                embeddings.append(embedding)
+    return Heard(
+        item.clip,
+        item.truth,
+        np.stack(logits) if logits else np.zeros((0, len(classifier.labels)), np.float32),
+        ratios,
+        np.stack(embeddings) if embeddings else None,
+    )
+
+
+def _network(
+    classifier: Classifier, window: Samples
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+    """Ask the network about a window: logits, and the embedding of a bundle that gives one."""
+    return classifier.runtime(classifier.image(window)), None
+
+
+# ── in a process ──────────────────────────────────────────────────────────────────────────────
+
+
+Chunk = tuple[Task, str, tuple[Item, ...]]
+"""A task, the SHA-256 of its bundle's network, and clips."""
+
+
+def classifier_of(task: Task) -> Classifier:
+    """Return what hears a task's clips in this process, loaded once."""
+    sha256 = Bundle.load(task.bundle).sha256
+    return _classifier(task.bundle, sha256, task.runtime, task.threads)
+
+
+@lru_cache(maxsize=1)
+def _classifier(bundle: Path, sha256: str, runtime: str, threads: int) -> Classifier:
+    return Classifier(Bundle.load(bundle), runtime, threads)
+
+
+def _judge_chunk(chunk: Chunk) -> Part:
+    task, sha256, items = chunk
+    classifier = _classifier(task.bundle, sha256, task.runtime, task.threads)
+    found: Part = []
+    for item in items:
+        try:
+            samples = load(item, classifier.bundle.features.rate)
+        except AudioError as error:
+            found.append(str(error))
+            continue
+        found.append(hear(classifier, task.condition(samples, name_of(item)), item))
+    return found
+
+
+def _judge_chunk_elsewhere(chunk: Chunk) -> Part:
+    """Judge in a process of its own, whose errors must come back with nothing but a sentence."""
+    try:
+        return _judge_chunk(chunk)
+    except SerError as error:
+        raise SerError(str(error)) from None
+
+
+def load(item: Item, rate: int) -> Samples:
+    """Read what a clip is made of. Raises `AudioError`."""
+    if not item.parts:
+        samples = audio.load(item.clip.path, rate)
+    else:
+        samples = np.concatenate([without_ends(audio.load(p, rate)) for p in item.parts])
+    return samples if item.seconds is None else samples[: int(item.seconds * rate)]
+
+
+def name_of(item: Item) -> str:
+    """Return what a clip is called wherever its corpus lies."""
+    return f"{item.clip.corpus} {item.clip.speaker} {item.clip.path.name}"
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[Callable[[list[Chunk]], Iterator[Part]]]:
+    """Give a map over chunks; with one job it is this process."""
+    if jobs <= 1:
+        yield lambda chunks: map(_judge_chunk, chunks)
+        return
+    # Ctrl-C is for the process that a person started; it ends these.
+    with get_context("spawn").Pool(jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        yield lambda chunks: pool.imap(_judge_chunk_elsewhere, chunks)
+
+
+# ── in the folder ─────────────────────────────────────────────────────────────────────────────
+
+
+def _kept_at(work: Path | None, task: Task, sha256: str, items: Sequence[Item]) -> Path | None:
+    """Return where a chunk is kept: a name made of everything that what is heard depends on."""
+    if work is None:
+        return None
+    paths = [path for item in items for path in (item.parts or (item.clip.path,))]
+    deciding = [
+        _FORMAT,
+        sha256,
+        task.runtime,
+        task.condition.name,
+        task.condition.seed,
+        [str(path) for path in task.condition.noises],
+        [[name_of(item), item.truth, item.seconds, len(item.parts)] for item in items],
+        [[str(path.absolute()), *_stamp(path)] for path in paths],
+    ]
+    digest = hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:20]
+    folder = f"{sha256[:12]}-{task.condition.name.replace(' ', '-')}"
+    return work / "heard" / folder / f"{digest}.npz"
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return (-1, -1)
+    return (status.st_size, status.st_mtime_ns)
+
+
+def _write(path: Path, part: Part) -> None:
+    at = [i for i, h in enumerate(part) if isinstance(h, Heard)]
+    heard = [h for h in part if isinstance(h, Heard)]
+    embedded = [h.embeddings for h in heard if h.embeddings is not None]
+    arrays: dict[str, Any] = {
+        "at": np.array(at, np.int64),
+        "spoken": np.array([len(h.logits) for h in heard], np.int64),
+        "windows": np.array([len(h.ratios) for h in heard], np.int64),
+        "logits": np.concatenate([h.logits for h in heard]) if heard else np.zeros((0, 0)),
+        "ratios": np.concatenate([h.ratios for h in heard]) if heard else np.zeros(0),
+        "unreadable": np.array([h for h in part if isinstance(h, str)], np.str_),
+    }
+    if embedded:
+        arrays["embeddings"] = np.concatenate(embedded)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(path.parent, error.strerror or str(error)) from error
+    with written_aside(path) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def _read(path: Path, items: Sequence[Item]) -> Part | None:
+    """Return what was kept of these clips; None where nothing was, or a file is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            arrays = {name: kept[name] for name in kept.files}
+        part: Part = [""] * len(items)
+        rest = iter(arrays["unreadable"].tolist())
+        spoken = np.split(arrays["logits"], np.cumsum(arrays["spoken"]))
+        ratios = np.split(arrays["ratios"], np.cumsum(arrays["windows"]))
+        embeddings: Sequence[npt.NDArray[np.float32] | None] = [None] * len(arrays["at"])
+        if "embeddings" in arrays:
+            embeddings = [
+                e if len(e) else None
+                for e in np.split(arrays["embeddings"], np.cumsum(arrays["spoken"]))
+            ]
+        for k, i in enumerate(arrays["at"].tolist()):
+            item = items[i]
+            part[i] = Heard(item.clip, item.truth, spoken[k], ratios[k], embeddings[k])
+        return [h if isinstance(h, Heard) else str(next(rest)) for h in part]
+    except (OSError, ValueError, KeyError, IndexError, StopIteration, EOFError, BadZipFile):
+        return None

@@ -1,0 +1,60 @@
+"""Who was in the training? Figures for voices that a model knows are no figures for others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ser_ros.bundle import Bundle
+from ser_ros.corpora import Clip
+
+_SHOWN = 6
+"""Speakers that a sentence names."""
+
+
+@dataclass(frozen=True)
+class Acquaintance:
+    """Which of the scored speakers the manifest of a bundle places in its training."""
+
+    seen: list[str]
+    untold: bool
+    """The manifest does not say who was in the training, or some clips do not say who speaks."""
+
+    @property
+    def sentence(self) -> str:
+        """What a reader of the figures must know; empty where every voice is new."""
+        if self.seen:
+            names = ", ".join(self.seen[:_SHOWN])
+            more = len(self.seen) - _SHOWN
+            return (
+                "These speakers were in the training: not figures for unseen speakers: "
+                f"{names}{f' and {more} more' if more > 0 else ''}."
+            )
+        if self.untold:
+            return "It is not told who was in the training: maybe not figures for unseen speakers."
+        return ""
+
+
+def acquaintance(bundle: Bundle, clips: Sequence[Clip]) -> Acquaintance:
+    """Compare the speakers of clips with those that the bundle was trained on.
+
+    A manifest names these (`speakers`), or those of its corpora that it was not trained on
+    (`held_out_speakers`); of a corpus that it does not name it has heard nobody.
+    """
+    training = bundle.about.get("training")
+    speakers = {clip.speaker for clip in clips if clip.speaker}
+    nameless = any(not clip.speaker for clip in clips)
+    if not isinstance(training, Mapping):
+        return Acquaintance([], True)
+    if isinstance(training.get("speakers"), list):
+        chose_the_epoch = training.get("validation_speakers", [])
+        known = {*training["speakers"], *chose_the_epoch}
+        return Acquaintance(sorted(speakers & known), nameless)
+    corpora, held = training.get("corpora"), training.get("held_out_speakers")
+    if not isinstance(corpora, Mapping | list) or not isinstance(held, list):
+        return Acquaintance([], True)
+    of_corpora = {clip.speaker for clip in clips if clip.corpus in corpora} - {""}
+    settings = training.get("settings")
+    if isinstance(settings, Mapping) and settings.get("split") == "random":
+        held = []  # other clips of these speakers were trained on
+    return Acquaintance(sorted(of_corpora - set(held)), nameless)

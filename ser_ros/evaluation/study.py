@@ -1,0 +1,349 @@
+"""The whole study: models that have not heard the voices, measured in everything, written down.
+
+A split is a model and the clips that it was not trained on. Every figure is made of what the models
+of all splits said of their own held-out clips: each clip is judged by the one model that does not
+know its speaker.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ser_ros.bundle import Bundle
+from ser_ros.errors import BadManifest, BadValue, BundleMismatch, CannotWrite, SpeakersInTraining
+from ser_ros.evaluation import baseline, listening, silence
+from ser_ros.evaluation.baseline import Adapter
+from ser_ros.evaluation.calibration import (
+    calibrated,
+    choose_threshold,
+    cross_fitted,
+    even_weights,
+    fit_temperature,
+    reliability,
+    risk_coverage,
+)
+from ser_ros.evaluation.clips import (
+    Heard,
+    Item,
+    corpora_of,
+    items_of,
+    speakers_of,
+    subset,
+    truth_of,
+)
+from ser_ros.evaluation.conditions import CLEAN, CONDITIONS, NOISES, Condition, conditions
+from ser_ros.evaluation.judging import Task, judge
+from ser_ros.evaluation.metrics import UNHEARD
+from ser_ros.evaluation.provenance import origin
+from ser_ros.evaluation.results import finite, write_results
+from ser_ros.evaluation.seen import acquaintance
+from ser_ros.evaluation.splits import CORPUS, FOLD, Split, check_splits
+from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
+from ser_ros.evaluation.targets import targets
+from ser_ros.files import write_text
+from ser_ros.labels import NEUTRAL
+
+_log = logging.getLogger(__name__)
+
+LIMIT = 300
+"""Clips of each corpus that are heard under each condition."""
+
+_VOICES = 10
+"""Voices of 10 s of each speaker and emotion."""
+
+MakeAdapter = Callable[[Bundle], Adapter]
+
+
+@dataclass
+class _Side:
+    """A split at work."""
+
+    split: Split
+    bundle: Bundle
+    items: list[Item]
+    heard: list[Heard]
+    temperatures: npt.NDArray[np.float64]
+    """Of each clip that was heard, shape (clips,)."""
+    temperature: float
+    """For recordings that are nobody's."""
+
+    def of(self, heard: Sequence[Heard]) -> npt.NDArray[np.float64]:
+        """Return the temperature of each of some clips: that of its speaker."""
+        known = dict(zip(speakers_of(self.heard), self.temperatures.tolist(), strict=True))
+        return np.array([known[s] for s in speakers_of(heard)])
+
+
+class Study:
+    """Everything that is measured, one section at a time; what was heard is kept in `work`."""
+
+    def __init__(
+        self,
+        splits: Sequence[Split],
+        work: Path,
+        jobs: int = 1,
+        seed: int = 0,
+        runtime: str = "onnxruntime",
+    ) -> None:
+        """Judge the held-out clips of every split as they are.
+
+        Raises `SpeakersInTraining` for a split that would flatter, `BadValue` for a clip that two
+        splits of a kind hold or a kind that is unknown, and `BadManifest` for clips that cannot be
+        read: a figure must not depend on what happened to be missing.
+        """
+        self.work, self.jobs, self.seed, self.runtime = work, jobs, seed, runtime
+        self.notes: list[str] = []
+        check_splits(splits)
+        self.sides = [self._side(split) for split in splits]
+        self.labels = self.sides[0].bundle.labels.labels
+        for side in self.sides:
+            if side.bundle.labels != self.sides[0].bundle.labels:
+                found = ", ".join(side.bundle.labels.labels)
+                expected = f"those of the other splits ({', '.join(self.labels)})"
+                raise BundleMismatch(side.split.bundle_path, "its label set", found, expected)
+        self.folds = [side for side in self.sides if side.split.kind == FOLD]
+        self.corpora = [side for side in self.sides if side.split.kind == CORPUS]
+        self.uncertain_below = 0.5
+        if self.folds:
+            clean = self.opinions(self.folds)
+            even = even_weights(clean.corpora)
+            self.uncertain_below = choose_threshold(clean.confidence, clean.correct, weight=even)
+
+    def _side(self, split: Split) -> _Side:
+        bundle = Bundle.load(split.bundle_path)
+        known = acquaintance(bundle, split.held)
+        if known.seen:
+            raise SpeakersInTraining(split.bundle_path, known.seen)
+        if known.untold:
+            self.notes.append(f"{split.name}: {known.sentence}")
+        items = items_of(split.held, bundle.labels)
+        if not items:
+            raise BadValue(f"The split '{split.name}'", 0, "clips of emotions that it tells apart")
+        heard = self.judge(split, items)
+        truth, speakers, corpora = truth_of(heard), speakers_of(heard), corpora_of(heard)
+        logits = [h.logits for h in heard]
+        if split.validation:
+            validation = self.judge(split, items_of(split.validation, bundle.labels))
+            temperature = _fit(validation)
+            temperatures = np.full(len(heard), temperature)
+        elif split.kind == FOLD:
+            temperatures = cross_fitted(logits, truth, speakers, corpora)
+            temperature = _fit(heard)
+        else:
+            own = set(bundle.about.get("training", {}).get("held_out_speakers", []))
+            helped = bool(own & set(speakers))
+            temperature = 1.0 if helped else bundle.calibration.temperature
+            temperatures = np.full(len(heard), temperature)
+        return _Side(split, bundle, items, heard, temperatures, temperature)
+
+    def judge(
+        self, split: Split, items: Sequence[Item], condition: Condition | None = None
+    ) -> list[Heard]:
+        condition = condition or Condition()
+        task = Task(split.bundle_path, condition, self.runtime)
+        found = judge(task, items, self.work, self.jobs, f"{split.name}, {condition.name}")
+        if found.unreadable:
+            raise BadManifest(split.name, found.unreadable[0])
+        return found.heard
+
+    def opinions(self, sides: Sequence[_Side], heard: Sequence[list[Heard]] = ()) -> Opinions:
+        """Return what the sides say of their clips, or of others of the same speakers."""
+        own = heard or [side.heard for side in sides]
+        said = [
+            calibrated([h.logits for h in clips], side.of(clips))
+            for side, clips in zip(sides, own, strict=True)
+            if clips
+        ]
+        together = [h for clips in own for h in clips]
+        return Opinions(self.labels, together, np.concatenate(said), self.seed)
+
+    # ── sections ──
+
+    def unseen_speakers(self) -> dict[str, Any]:
+        return self._clean(self.folds)
+
+    def left_out(self) -> dict[str, Any]:
+        """Each corpus by the model that was trained on the others."""
+        return self._clean(self.corpora)
+
+    def _clean(self, sides: Sequence[_Side]) -> dict[str, Any]:
+        clean = self.opinions(sides)
+        return {
+            "all": summary(clean, self.uncertain_below),
+            "uar_mean": clean.interval(clean.uar_of_corpora).to_dict(),
+            "corpora": summaries(clean, "corpus", self.uncertain_below),
+            "languages": summaries(clean, "language", self.uncertain_below),
+            "genders": summaries(clean, "gender", self.uncertain_below),
+        }
+
+    def conditions(self, noise_folder: Path | None, limit: int = LIMIT) -> dict[str, Any]:
+        """Hear the same clips again in noise, at other gains, in a room, by telephone."""
+        chosen = {id(i) for i in subset([i for s in self.folds for i in s.items], limit, self.seed)}
+        items = [[i for i in side.items if id(i) in chosen] for side in self.folds]
+
+        def heard_in(condition: Condition) -> Opinions:
+            heard = [
+                self.judge(side.split, own, condition)
+                for side, own in zip(self.folds, items, strict=True)
+            ]
+            return self.opinions(self.folds, heard)
+
+        clean = heard_in(Condition(CLEAN))
+        rows: dict[str, Any] = {}
+        names = [n for n in CONDITIONS if noise_folder is not None or n not in NOISES]
+        for condition in conditions(names, noise_folder, self.seed, held_out=True):
+            found = heard_in(condition)
+            rows[condition.name] = lost_in(clean, found)
+        of_clean = lost_in(clean, clean)
+        return {"clean": of_clean, "rows": rows, "limit": limit, "n": len(clean.heard)}
+
+    def no_speech(self, noise_folder: Path | None) -> dict[str, Any]:
+        """Let every fold's model hear what is no speech."""
+        items = silence.silent_items(
+            noise_folder, self.work / "no-speech", self.seed, held_out=True
+        )
+        heard: list[Heard] = []
+        said: list[tuple[float, float]] = []
+        for side in self.folds:
+            own = self.judge(side.split, items)
+            heard += own
+            said += [(side.temperature, self.uncertain_below)] * len(own)
+        return silence.claimed(heard, said, self.seed) | {"models": len(self.folds)}
+
+    def calibration(self) -> dict[str, Any]:
+        clean = self.opinions(self.folds)
+        heard = clean.guess != UNHEARD
+        raw = calibrated([h.logits for h in clean.heard], np.ones(len(clean.heard)))
+        before = Opinions(self.labels, clean.heard, raw, self.seed)
+        return {
+            "ece": clean.interval(clean.ece_of_corpora).to_dict(),
+            "ece_pooled": clean.interval(clean.ece).to_dict(),
+            "ece_before": before.interval(before.ece_of_corpora).to_dict(),
+            "bins": [
+                b.to_dict() for b in reliability(clean.confidence[heard], clean.correct[heard])
+            ],
+        }
+
+    def risk_coverage(self) -> dict[str, Any]:
+        clean = self.opinions(self.folds)
+        even = even_weights(clean.corpora)
+        curve = risk_coverage(clean.confidence, clean.correct, even)
+        gained = clean.interval(clean.accuracy_gained())
+        return {
+            "coverage": curve.coverage,
+            "risk": curve.risk,
+            "area": curve.area,
+            "gained": gained.to_dict(),
+            "uncertain_below": self.uncertain_below,
+        }
+
+    def listening(self) -> dict[str, Any]:
+        """Hear the first seconds of the same voices."""
+        voices = [listening.voices(s.items, self.seed, limit=_VOICES) for s in self.folds]
+        rows = {}
+        for seconds in listening.LENGTHS_S:
+            heard = [
+                self.judge(side.split, listening.first(own, seconds))
+                for side, own in zip(self.folds, voices, strict=True)
+            ]
+            if any(heard):
+                found = self.opinions(self.folds, heard)
+                rows[f"{seconds:g}"] = lost_in(found, found)
+        return {"rows": rows, "voices": sum(map(len, voices))}
+
+    def baseline(self, make_adapter: MakeAdapter | None) -> dict[str, Any]:
+        """Score the same clips without, with an enrolled and with a running voice baseline."""
+        return {
+            name: self._modes(sides, make_adapter)
+            for name, sides in (("folds", self.folds), ("left_out", self.corpora))
+            if sides
+        }
+
+    def _modes(self, sides: Sequence[_Side], make: MakeAdapter | None) -> dict[str, Any]:
+        rows: dict[str, Any] = {}
+        neutral = self.sides[0].bundle.labels.index(NEUTRAL)
+        none: Opinions | None = None
+        for mode in baseline.MODES if make is not None else (baseline.NONE,):
+            heard = []
+            for side in sides:
+                adapter = None if make is None or mode == baseline.NONE else make(side.bundle)
+                heard.append(baseline.adapted(side.heard, mode, adapter, neutral, self.seed))
+            found = self.opinions(sides, heard)
+            none = none or found
+            rows[mode] = gained_in(none, found)
+        return rows
+
+
+def _fit(heard: Sequence[Heard]) -> float:
+    weight = even_weights(corpora_of(heard))
+    return fit_temperature([h.logits for h in heard], truth_of(heard), weight)
+
+
+def measure(
+    splits: Sequence[Split],
+    noise_folder: Path | None,
+    work: Path,
+    out: Path,
+    jobs: int = 1,
+    seed: int = 0,
+    command: str = "",
+    limit: int = LIMIT,
+    make_adapter: MakeAdapter | None = None,
+) -> dict[str, Any]:
+    """Measure everything, write `RESULTS.md` and its pictures to `out`, and return the figures.
+
+    `work` keeps what was heard, so that the same call goes on where it was interrupted, and
+    `results.json`. `command` is what a reader types to get the same figures.
+    """
+    study = Study(splits, work, jobs, seed)
+    results: dict[str, Any] = {
+        "about": origin(command, seed),
+        "labels": list(study.labels),
+        "splits": [_told(side) for side in study.sides],
+        "notes": study.notes,
+    }
+    sections: dict[str, Callable[[], dict[str, Any]]] = {}
+    if study.folds:
+        sections |= {
+            "folds": study.unseen_speakers,
+            "calibration": study.calibration,
+            "risk_coverage": study.risk_coverage,
+            "conditions": lambda: study.conditions(noise_folder, limit),
+            "no_speech": lambda: study.no_speech(noise_folder),
+            "listening": study.listening,
+        }
+    if study.corpora:
+        sections["left_out"] = study.left_out
+    sections["baseline"] = lambda: study.baseline(make_adapter)
+    for name, section in sections.items():
+        _log.info("Measuring: %s.", name.replace("_", " "))
+        results[name] = section()
+    results["targets"] = [target.to_dict() for target in targets(results)]
+    results = finite(results)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(work, error.strerror or str(error)) from error
+    write_text(work / "results.json", json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+    write_results(results, out)
+    return results
+
+
+def _told(side: _Side) -> dict[str, Any]:
+    return {
+        "name": side.split.name,
+        "kind": side.split.kind,
+        "model": side.bundle.name,
+        "sha256": side.bundle.sha256,
+        "clips": len(side.heard),
+        "speakers": len(set(speakers_of(side.heard)) - {""}),
+        "temperature": round(side.temperature, 4),
+        "validation": bool(side.split.validation),
+    }

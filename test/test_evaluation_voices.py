@@ -1,0 +1,302 @@
+"""Which clips are used for what: subsets, baselines, the length of listening, who is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import tiny
+
+from ser_ros import audio
+from ser_ros.audio import NETWORK_RATE
+from ser_ros.corpora import Clip
+from ser_ros.errors import BadValue
+from ser_ros.evaluation.baseline import ENROLL, MODES, NONE, RUNNING, adapted, enrolment
+from ser_ros.evaluation.clips import Heard, Item, items_of, subset
+from ser_ros.evaluation.judging import Judged, Task, judge, load, name_of
+from ser_ros.evaluation.listening import first, voices
+from ser_ros.evaluation.seen import acquaintance
+from ser_ros.labels import FOUR
+
+NEUTRAL = 1
+
+
+def clip(name: str, speaker: str = "c/a", emotion: str = "neutral", corpus: str = "c") -> Clip:
+    return Clip(Path(f"{name}.wav"), emotion, speaker, corpus)
+
+
+def heard(name: str, speaker: str, truth: int, windows: int = 2) -> Heard:
+    logits = np.zeros((windows, 4), np.float32)
+    said = np.full((windows, 3), float(truth), np.float32)
+    return Heard(clip(name, speaker), truth, logits, np.ones(windows, np.float32), said)
+
+
+def speaker_of(count: int, speaker: str) -> list[Heard]:
+    return [heard(f"{speaker}-{i:02}", speaker, i % 4) for i in range(count)]
+
+
+# ── subsets ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_subset_is_even_over_speakers_and_emotions():
+    items = [
+        Item(clip(f"{c}{s}{t}{i}", f"{c}/{s}", corpus=c), t)
+        for c, size in (("a", 30), ("b", 3))
+        for s in range(2)
+        for t in range(2)
+        for i in range(size if s else size * 3)  # one speaker has three times as many
+    ]
+    kept = subset(items, 40, seed=1)
+    assert len(kept) == 40 + 24
+    for speaker in range(2):
+        for truth in range(2):
+            found = [i for i in kept if (i.clip.speaker, i.truth) == (f"a/{speaker}", truth)]
+            assert len(found) == 10
+    assert kept == sorted(kept, key=items.index), "in their order"
+    assert kept == subset(items, 40, seed=1)
+    assert kept != subset(items, 40, seed=2)
+
+
+# ── voice baseline ────────────────────────────────────────────────────────────────────────────
+
+
+class Counting:
+    """An adapter whose logits tell what it knew: clips enrolled, and windows heard before."""
+
+    def __init__(self) -> None:
+        self.log: list[object] = []
+
+    def reset(self) -> None:
+        self.enrolled, self.before = 0, 0
+
+    def enroll(self, embeddings, logits):
+        assert (embeddings == NEUTRAL).all()
+        self.enrolled += 1
+
+    def hear(self, embeddings, logits):
+        assert len(embeddings) == len(logits)
+        said = np.zeros_like(logits)
+        said[:, 0], said[:, 1] = self.enrolled, self.before
+        self.before += len(logits)
+        return said
+
+
+def test_the_first_neutral_clips_are_enrolled():
+    clips = [*speaker_of(20, "c/b"), *speaker_of(6, "c/a"), heard("nobody", "", NEUTRAL)]
+    found = enrolment(clips[::-1], NEUTRAL)
+    names = {s: [str(clips[::-1][i].clip.path) for i in chosen] for s, chosen in found.items()}
+    assert names == {
+        "c/a": ["c/a-01.wav", "c/a-05.wav"],
+        "c/b": ["c/b-01.wav", "c/b-05.wav", "c/b-09.wav"],
+    }
+    assert enrolment([heard("only", "c/a", NEUTRAL)], NEUTRAL) == {}, "none would be left"
+    assert enrolment([heard("x", "c/a", 0), heard("y", "c/a", 2)], NEUTRAL) == {}
+    assert enrolment(clips, None) == {}
+
+
+def test_the_same_clips_are_scored_in_all_modes():
+    clips = [*speaker_of(20, "c/b"), *speaker_of(6, "c/a"), heard("nobody", "", NEUTRAL)]
+    said = {mode: adapted(clips, mode, Counting(), NEUTRAL) for mode in MODES}
+    names = [str(h.clip.path) for h in said[NONE]]
+    assert len(names) == 27 - 5
+    assert not {"c/a-01.wav", "c/a-05.wav", "c/b-09.wav"} & set(names)
+    for mode in (ENROLL, RUNNING):
+        assert [str(h.clip.path) for h in said[mode]] == names
+        assert [h.truth for h in said[mode]] == [h.truth for h in said[NONE]]
+
+
+def test_enrolled_an_adapter_learns_nothing_from_what_is_scored():
+    clips = [*speaker_of(20, "c/b"), *speaker_of(6, "c/a"), heard("nobody", "", NEUTRAL)]
+    found = adapted(clips, ENROLL, Counting(), NEUTRAL)
+    known = {(h.clip.speaker, float(h.logits[0, 0]), float(h.logits[0, 1])) for h in found}
+    assert known == {("c/a", 2, 0), ("c/b", 3, 0), ("", 0, 0)}
+
+
+def test_running_an_adapter_knows_what_came_before_from_this_voice_alone():
+    clips = [*speaker_of(20, "c/b"), *speaker_of(6, "c/a"), heard("nobody", "", NEUTRAL)]
+    found = adapted(clips, RUNNING, Counting(), NEUTRAL, seed=1)
+    for speaker, count in (("c/a", 4), ("c/b", 17), ("", 1)):
+        before = [float(h.logits[0, 1]) for h in found if h.clip.speaker == speaker]
+        assert sorted(before) == [2 * i for i in range(count)]
+        assert all(h.logits[0, 0] == 0 for h in found)
+    order = [float(h.logits[0, 1]) for h in found]
+    again = adapted(clips, RUNNING, Counting(), NEUTRAL, seed=1)
+    other = adapted(clips, RUNNING, Counting(), NEUTRAL, seed=2)
+    assert order == [float(h.logits[0, 1]) for h in again]
+    assert order != [float(h.logits[0, 1]) for h in other]
+
+
+def test_a_clip_without_speech_is_not_asked_about():
+    quiet = replace(heard("q", "c/a", 0), logits=np.zeros((0, 4), np.float32), embeddings=None)
+    (found,) = adapted([quiet], RUNNING, Counting(), NEUTRAL)
+    assert found == quiet
+
+
+def test_a_mode_that_is_not_known_or_has_no_adapter():
+    with pytest.raises(BadValue, match="enroll"):
+        adapted([], "always", None, NEUTRAL)
+    with pytest.raises(BadValue, match="no voice baseline"):
+        adapted([], ENROLL, None, NEUTRAL)
+
+
+# ── the length of listening ───────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def short_clips(tmp_path):
+    """Seven clips of 1.5 s of a voice, each with half a second of silence at both ends."""
+    items = []
+    pause = np.zeros(NETWORK_RATE // 2)
+    for i in range(7):
+        sound = 0.1 * np.sin(np.arange(int(1.5 * NETWORK_RATE)) * (0.1 + 0.05 * i))
+        path = tmp_path / f"{i}.wav"
+        soundfile.write(path, np.concatenate((pause, sound, pause)), NETWORK_RATE)
+        items.append(Item(Clip(path, "sad", "c/a", "c"), 2))
+    return items
+
+
+def test_a_voice_is_made_of_clips_that_no_other_has(short_clips):
+    found = voices(short_clips, seed=0, seconds=4)
+    assert [len(item.parts) for item in found] == [3, 3]
+    assert len({path for item in found for path in item.parts}) == 6
+    assert found == voices(short_clips, seed=0, seconds=4)
+    assert found != voices(short_clips, seed=1, seconds=4)
+    assert len(voices(short_clips, seed=0, seconds=4, limit=1)) == 1
+    whole = load(found[0], NETWORK_RATE)
+    assert len(whole) == pytest.approx(4.5 * NETWORK_RATE, abs=2000), "without the pauses"
+    (second,) = first(found[:1], 1.0)
+    np.testing.assert_array_equal(load(second, NETWORK_RATE), whole[:NETWORK_RATE])
+
+
+def test_voices_are_of_one_speaker_and_emotion(short_clips):
+    other = [replace(i, truth=0) if k % 2 else i for k, i in enumerate(short_clips)]
+    for voice in voices(other, seed=0, seconds=2):
+        truths = {i.truth for i in other if i.clip.path in voice.parts}
+        assert truths == {voice.truth}
+    nameless = [replace(i, clip=replace(i.clip, speaker="")) for i in short_clips]
+    assert voices(nameless, seed=0, seconds=2) == []
+    missing = replace(short_clips[0], clip=replace(short_clips[0].clip, path=Path("no.wav")))
+    assert voices([missing], seed=0, seconds=0.1) == []
+
+
+# ── judging ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def model(tmp_path):
+    tiny.bundle(slope=1.0).save(tmp_path / "tiny")
+    return tmp_path / "tiny"
+
+
+@pytest.fixture
+def items(recordings):
+    emotions = {"W": "angry", "N": "neutral", "T": "sad", "F": "happy"}
+    clips = [Clip(p, emotions[p.stem[5]], f"emodb/{p.stem[:2]}", "emodb") for p in recordings]
+    return items_of(clips, FOUR)
+
+
+def same(one: Judged, other: Judged) -> None:
+    assert one.unreadable == other.unreadable
+    assert [h.clip for h in one.heard] == [h.clip for h in other.heard]
+    for a, b in zip(one.heard, other.heard, strict=True):
+        assert a.truth == b.truth
+        np.testing.assert_array_equal(a.logits, b.logits)
+        np.testing.assert_array_equal(a.ratios, b.ratios)
+
+
+def test_judging_hears_what_the_classifier_hears(model, items):
+    from ser_ros.bundle import Bundle
+    from ser_ros.classifier import Classifier
+    from ser_ros.evaluation.calibration import mean_probabilities
+
+    found = judge(Task(model), items)
+    classifier = Classifier(Bundle.load(model), "onnxruntime")
+    for item, h in zip(items, found.heard, strict=True):
+        mean, windows = classifier.clip(audio.load(item.clip.path))
+        assert len(h.ratios) == len(windows)
+        said = mean_probabilities([h.logits], 1.0)[0]
+        np.testing.assert_allclose(said, mean.probabilities, atol=1e-5)
+
+
+def test_judging_goes_on_where_it_stopped(model, items, tmp_path, monkeypatch):
+    from ser_ros.evaluation import judging
+
+    missing = Item(Clip(tmp_path / "missing.wav", "sad", "emodb/03", "emodb"), 2)
+    everything = [items[0], missing, *items[1:]]
+    monkeypatch.setattr(judging, "_CHUNK", 3)
+    work = tmp_path / "work"
+    fresh = judge(Task(model), everything, work)
+    assert len(fresh.heard) == 8
+    assert "missing.wav" in fresh.unreadable[0]
+    (kept := sorted(work.rglob("*.npz")))[1].write_bytes(b"cut off")
+    assert len(kept) == 3
+
+    heard = []
+    original = judging.hear
+    monkeypatch.setattr(judging, "hear", lambda *a: heard.append(a[2]) or original(*a))
+    same(judge(Task(model), everything, work), fresh)
+    assert 2 <= len(heard) <= 3, "the damaged part alone is heard again"
+    heard.clear()
+    same(judge(Task(model), everything, work), fresh)
+    assert heard == []
+    judge(Task(model), items[:1], work)
+    tiny.bundle(slope=2.0).save(model)
+    again = judge(Task(model), everything, work)
+    assert len(heard) == 1 + 8, "another network, and all is heard again"
+    assert np.abs(again.heard[0].logits - fresh.heard[0].logits).max() > 0.01
+
+
+@pytest.mark.slow
+def test_judging_in_several_processes(model, items, monkeypatch):
+    from ser_ros.evaluation import judging
+
+    monkeypatch.setattr(judging, "_CHUNK", 4)
+    same(judge(Task(model), items, jobs=2), judge(Task(model), items))
+
+
+def test_clips_have_names_that_do_not_depend_on_the_folder(items):
+    moved = replace(items[0].clip, path=Path(items[0].clip.path.name))
+    assert name_of(items[0]) == name_of(replace(items[0], clip=moved))
+    assert len({name_of(item) for item in items}) == len(items)
+
+
+# ── who is known ──────────────────────────────────────────────────────────────────────────────
+
+CLIPS = [clip("1", "c/a"), clip("2", "c/b"), clip("3", "d/x", corpus="d")]
+
+
+@pytest.mark.parametrize(
+    ("training", "seen"),
+    [
+        ({"corpora": {"c": {}}, "held_out_speakers": ["c/a", "c/b"]}, []),
+        ({"corpora": {"c": {}}, "held_out_speakers": ["c/a"]}, ["c/b"]),
+        ({"corpora": {"c": {}, "d": {}}, "held_out_speakers": []}, ["c/a", "c/b", "d/x"]),
+        ({"corpora": {"e": {}}, "held_out_speakers": []}, []),
+        ({"speakers": ["d/x", "e/y"], "held_out_speakers": []}, ["d/x"]),
+        (
+            {
+                "corpora": {"c": {}},
+                "held_out_speakers": ["c/a", "c/b"],
+                "settings": {"split": "random"},
+            },
+            ["c/a", "c/b"],
+        ),
+    ],
+)
+def test_who_was_in_the_training(training, seen):
+    bundle = replace(tiny.bundle(), about={"training": training})
+    found = acquaintance(bundle, CLIPS)
+    assert (found.seen, found.untold) == (seen, False)
+    assert ("were in the training" in found.sentence) == bool(seen)
+    for speaker in seen:
+        assert speaker in found.sentence
+
+
+def test_what_is_not_told_is_said():
+    assert "not told" in acquaintance(tiny.bundle(), CLIPS).sentence
+    bundle = replace(tiny.bundle(), about={"training": {"speakers": ["c/z"]}})
+    assert acquaintance(bundle, CLIPS).sentence == ""
+    assert "not told" in acquaintance(bundle, [*CLIPS, clip("4", "")]).sentence
