@@ -38,8 +38,10 @@ setup(
             "onnx>=1.18",
             "onnxscript>=0.5",
             "pillow>=11",
+            "pyroomacoustics>=0.10",
             "scikit-learn>=1.5",
             "scipy>=1.13",
+            "tensorboard>=2.20",
             # The two fit together only in pairs.
             "torch==2.13.0",
             "torchvision==0.28.0",

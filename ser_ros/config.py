@@ -57,7 +57,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is types.UnionType:
         if value is None and type(None) in arguments:
             return None
-        return _convert(next(a for a in arguments if a is not type(None)), value, where)
+        members = [a for a in arguments if a is not type(None)]
+        lists = [a for a in members if get_origin(a) is tuple]
+        return _convert(lists[0] if lists and isinstance(value, list) else members[0], value, where)
     if origin is tuple:
         if not isinstance(value, list) or (
             arguments[-1] is not ... and len(value) != len(arguments)

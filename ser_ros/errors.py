@@ -7,11 +7,17 @@
     ├── DeviceError      DeviceNotFound · AmbiguousDevice · DeviceRefused · DeviceLost
     │                    DeviceFailed · MicrophoneUnavailable
     ├── BundleError      BundleMissing · BundleDamaged · BundleMismatch · RuntimeUnavailable
+    ├── VoiceError       VoiceUnreadable · VoiceMismatch · VoiceNotKept · VoiceNotKnown
+    │                    VoiceNotListened · BadVoiceName · NoBaseline · BaselineOff
+    │                    EnrolmentGoesOn
     ├── ConfigError      UnreadableConfig · UnknownKey · BadValue
-    ├── ManifestError    BadManifest · NothingToScore
+    ├── ManifestError    BadManifest · NothingToScore · UnknownLayout · NothingReadable
+    │                    SpeakersInTraining
     ├── FileError        CannotWrite
-    ├── RosError         RosMissing · RosRefused
+    ├── RosError         RosMissing · RosRefused · NotReady
     └── TrainingError    EmptyClass · NonFiniteLoss · CheckpointDamaged · MissingExtra
+                         NonFiniteStart · CheckpointThere · CheckpointMismatch · NoVoiceToHold
+                         ViewDamaged · ProcessLost
 
 Each class takes facts and writes its own sentence: what is, what was expected, what to do about it.
 A caller that wants to know what happened catches a class; a person reads the sentence.
@@ -195,6 +201,81 @@ class RuntimeUnavailable(BundleError):
 # ── configuration and manifests ───────────────────────────────────────────────────────────────
 
 
+class VoiceError(SerError):
+    """A voice's baseline cannot be used."""
+
+
+class VoiceUnreadable(VoiceError):
+    def __init__(self, path: Path | str, why: object) -> None:
+        super().__init__(
+            f"The voice '{path}' cannot be read ({why}); enrol it again, or take one that is there."
+        )
+
+
+class VoiceMismatch(VoiceError):
+    def __init__(self, path: Path | str, model: str) -> None:
+        super().__init__(
+            f"The voice '{path}' was enrolled with another model than '{model}'; enrol it again."
+        )
+
+
+class VoiceNotKept(VoiceError):
+    def __init__(self, name: str, folder: Path | str, kept: Iterable[str]) -> None:
+        names = _listed(kept)
+        super().__init__(
+            f"No voice of the name '{name}' is kept in '{folder}', "
+            + (f"expected one of {names}." if names else "and no other; enrol one first.")
+        )
+
+
+class VoiceNotKnown(VoiceError):
+    def __init__(self) -> None:
+        super().__init__("Nothing is known of the voice yet, so nothing is kept; enrol it first.")
+
+
+class BadVoiceName(VoiceError):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The name of the voice is {name!r}, expected 1 to 64 letters, digits, '_', '.' and "
+            "'-', the first a letter or a digit."
+        )
+
+
+class NoBaseline(VoiceError):
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"The model '{model}' does not know what neutral speech is, so no voice can be taken "
+            "out; take a model whose manifest has neutral_logits."
+        )
+
+
+class BaselineOff(VoiceError):
+    def __init__(self) -> None:
+        super().__init__(
+            "The parameter baseline is none, so no voice is listened to; set it to enroll or "
+            "running."
+        )
+
+
+class VoiceNotListened(VoiceError):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"'{name}' is not the voice that is listened to; leave the name empty to reset the one "
+            "that is, or delete a kept voice with ~/forget_voice."
+        )
+
+
+class EnrolmentGoesOn(VoiceError):
+    def __init__(self, heard_s: float, wanted_s: float) -> None:
+        super().__init__(
+            f"An enrolment is going on ({heard_s:.1f} of {wanted_s:g} s of speech were heard); "
+            "wait for its end, or end it with ~/reset_voice."
+        )
+
+
+# ── configuration ─────────────────────────────────────────────────────────────────────────────
+
+
 class ConfigError(SerError):
     """A configuration file says something that has no meaning here."""
 
@@ -236,6 +317,22 @@ class NothingToScore(ManifestError):
         )
 
 
+class UnknownLayout(ManifestError):
+    def __init__(self, path: Path | str, why: str, known: Iterable[tuple[str, str]]) -> None:
+        listing = "; ".join(f"{name} ({looks_like})" for name, looks_like in known)
+        super().__init__(
+            f"The recordings of '{path}' are in no layout known here ({why}); give a manifest, or "
+            f"arrange them like one of these and name it with --layout: {listing}."
+        )
+
+
+class NothingReadable(ManifestError):
+    def __init__(self, path: Path | str, layout: str, looks_like: str, why: str) -> None:
+        super().__init__(
+            f"'{path}' has no recording in the layout {layout} ({why}); expected {looks_like}."
+        )
+
+
 # ── files ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -274,6 +371,11 @@ class RosRefused(RosError):
         )
 
 
+class NotReady(RosError):
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The node is not {state}; bring it there first, then ask again.")
+
+
 # ── training ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -309,4 +411,68 @@ class MissingExtra(TrainingError):
         super().__init__(
             f"The Python module '{module}' is not installed; run scripts/setup --{extra}, or "
             f"pip install 'ser_ros[{extra}]'."
+        )
+
+
+class NonFiniteStart(TrainingError):
+    def __init__(self) -> None:
+        super().__init__(
+            "The loss of the first epoch is not a finite number; lower the learning rate. Nothing "
+            "was learnt yet."
+        )
+
+
+class CheckpointThere(TrainingError):
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(
+            f"There is a training already, '{path}'; go on with it by --resume, give another "
+            "folder with --run, or begin afresh in its place by --force."
+        )
+
+
+class CheckpointMismatch(TrainingError):
+    def __init__(self, path: Path | str, what: str, found: object, expected: object) -> None:
+        super().__init__(
+            f"The checkpoint '{path}' is of another training: its {what} is {found}, here it is "
+            f"{expected}; give what it was begun with, another folder with --run, or --force "
+            "without --resume to begin afresh."
+        )
+
+
+class NoVoiceToHold(TrainingError):
+    def __init__(self, path: Path | str, why: str) -> None:
+        super().__init__(
+            f"'{path}' {why}, so no voice can be kept out of the training; tell who speaks in the "
+            "column speaker, or set `split: random` for figures of voices that were trained on, "
+            "or `held_out_fold: null` for no figures."
+        )
+
+
+class ViewDamaged(TrainingError):
+    def __init__(self, path: Path | str, why: str) -> None:
+        super().__init__(
+            f"The view '{path}' cannot be read ({why}); delete it, and begin again: it is made "
+            "anew."
+        )
+
+
+class ProcessLost(TrainingError):
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"A process that made {what} was ended from outside, maybe for want of memory; begin "
+            "again with a smaller number of `threads`."
+        )
+
+
+# ── evaluation ────────────────────────────────────────────────────────────────────────────────
+
+
+class SpeakersInTraining(ManifestError):
+    def __init__(self, bundle: Path | str, speakers: Iterable[str]) -> None:
+        names = list(speakers)
+        more = len(names) - 3
+        shown = _listed(names[:3]) + (f" and {more} more" if more > 0 else "")
+        super().__init__(
+            f"The model '{bundle}' was trained, or calibrated, on speakers that it shall be scored "
+            f"on ({shown}), expected speakers that it has not heard; hold them out of its training."
         )

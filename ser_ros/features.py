@@ -57,6 +57,8 @@ class FeatureConfig:
     """
     deltas: int = 2
     """How many of the slopes follow the spectrogram as further channels: 0, 1 or 2."""
+    cepstra: int = 0
+    """Coefficients of an MFCC image, which then takes the place of the bands; 0: log-mel bands."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.fmin < self.fmax <= self.rate / 2:
@@ -68,6 +70,8 @@ class FeatureConfig:
             raise BadValue("features.n_fft", self.n_fft, "an even number")
         if self.deltas not in (0, 1, 2):
             raise BadValue("features.deltas", self.deltas, "0, 1 or 2")
+        if not 0 <= self.cepstra <= self.bands:
+            raise BadValue("features.cepstra", self.cepstra, f"0 to the {self.bands} bands")
         if self.window < _DELTA_WIDTH * self.hop:
             raise BadValue("features.window", self.window, f"at least {_DELTA_WIDTH} hops")
 
@@ -78,8 +82,8 @@ class FeatureConfig:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Channels, bands, frames of an image."""
-        return (1 + self.deltas, self.bands, self.frames)
+        """Channels, bands (or cepstral coefficients), frames of an image."""
+        return (1 + self.deltas, self.cepstra or self.bands, self.frames)
 
     @property
     def window_s(self) -> float:
@@ -140,6 +144,14 @@ def slope_matrix(frames: int, width: int = _DELTA_WIDTH) -> Samples:
     return matrix
 
 
+def cosine_matrix(cepstra: int, bands: int) -> Samples:
+    """Return the orthonormal DCT-II as a matrix M, shape (cepstra, bands), for `M @ log_mel`."""
+    angle = np.pi * np.arange(cepstra)[:, None] * (np.arange(bands) + 0.5) / bands
+    matrix = np.cos(angle) * np.sqrt(2.0 / bands)
+    matrix[0] /= np.sqrt(2.0)
+    return matrix.astype(np.float32)
+
+
 class ImageMaker:
     """Make images from windows; everything that does not depend on the samples is made once."""
 
@@ -153,26 +165,45 @@ class ImageMaker:
     def _slopes(self) -> Samples:
         return slope_matrix(self.config.frames) * np.float32(_DELTA_SCALE)
 
-    def mel_power(self, window: Samples) -> Samples:
-        """Return the mel power spectrogram, shape (bands, frames), of samples of shape (window,).
+    @cached_property
+    def _cosines(self) -> Samples:
+        # Divided so that the image of a constant stays within -1 to 1.
+        return cosine_matrix(self.config.cepstra, self.config.bands) / np.float32(
+            np.sqrt(self.config.bands)
+        )
+
+    def mel_power(self, samples: Samples) -> Samples:
+        """Return the mel power spectrogram, shape (bands, 1 + n / hop), of samples of shape (n,).
 
         Equal to `librosa.feature.melspectrogram` with its defaults.
         """
         config = self.config
-        if window.shape != (config.window,):
-            raise BadValue("the window's shape", window.shape, f"({config.window},)")
-        padded = np.pad(window, config.n_fft // 2)
+        padded = np.pad(samples, config.n_fft // 2)
         framed = np.lib.stride_tricks.sliding_window_view(padded, config.n_fft)[:: config.hop]
         spectrum = np.fft.rfft(framed * self._taper, axis=1)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         return np.asarray(self._filters @ power.astype(np.float32, copy=False).T, np.float32)
 
-    def __call__(self, window: Samples) -> Image:
-        """Return the network's input: -1 (quiet) to 1 (the loudest point), then the slopes."""
+    def decibels(self, samples: Samples) -> Samples:
+        """Return the mel power of samples of shape (n,) in dB, shape (bands, 1 + n / hop)."""
+        power = np.maximum(self.mel_power(samples), np.float32(_POWER_FLOOR))
+        return np.asarray(10.0 * np.log10(power), np.float32)
+
+    def of_decibels(self, decibels: Samples) -> Image:
+        """Return the image of a window from its mel powers in dB, shape (bands, frames)."""
         config = self.config
-        decibels = 10.0 * np.log10(np.maximum(self.mel_power(window), np.float32(_POWER_FLOOR)))
         relative = np.maximum(decibels - decibels.max(), -config.range_db)
-        channels = [relative * np.float32(2.0 / config.range_db) + np.float32(1.0)]
+        first = relative * np.float32(2.0 / config.range_db) + np.float32(1.0)
+        channels = [self._cosines @ first if config.cepstra else first]
         for _ in range(config.deltas):
             channels.append(channels[-1] @ self._slopes)
         return np.stack(channels).astype(np.float32, copy=False)
+
+    def __call__(self, window: Samples) -> Image:
+        """Return the network's input of samples of shape (window,).
+
+        Log-mel: -1 (quiet) to 1 (the loudest point), or its cepstrum; then the slopes.
+        """
+        if window.shape != (self.config.window,):
+            raise BadValue("the window's shape", window.shape, f"({self.config.window},)")
+        return self.of_decibels(self.decibels(window))

@@ -121,9 +121,13 @@ class LabelSet:
 
         Raises `UnknownLabel` for a word that is no emotion at all.
         """
-        name = canonical(word)
-        name = self.merged.get(name, name)
+        name = self.name(word)
         return self.labels.index(name) if name in self.labels else None
+
+    def name(self, word: str) -> str:
+        """Return what an emotion counts as here. Raises `UnknownLabel`."""
+        name = canonical(word)
+        return self.merged.get(name, name)
 
 
 FOUR = LabelSet((ANGRY, NEUTRAL, SAD, HAPPY), {CALM: NEUTRAL})

@@ -6,14 +6,25 @@ torchvision builds it.
 
 from __future__ import annotations
 
+import logging
+import re
+from http.client import HTTPException
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
-from ser_ros.errors import MissingExtra
+from ser_ros.errors import BadValue, MissingExtra
 
 if TYPE_CHECKING:
     import torch
 
     from ser_ros.features import FeatureConfig
+
+_log = logging.getLogger(__name__)
+
+IMAGENET = "imagenet"
+
+SMALLEST = 29
+"""Bands (or cepstral coefficients) and frames that an image has at least: fewer are pooled away."""
 
 
 def _declare_torchvision_operators() -> None:
@@ -36,11 +47,14 @@ def _declare_torchvision_operators() -> None:
 _libraries: list[object] = []
 
 
-def build_network(features: FeatureConfig, classes: int, dropout: float = 0.0) -> torch.nn.Module:
-    """Return a DenseNet121 with `classes` outputs (logits), from scratch.
+def build_network(
+    features: FeatureConfig, classes: int, dropout: float = 0.0, weights: str = ""
+) -> torch.nn.Module:
+    """Return a DenseNet121 with `classes` outputs (logits), from scratch or from `weights`.
 
-    Its input has the shape (batch, channels, bands, frames) of `features`. Raises `MissingExtra`
-    where torch or torchvision is not installed.
+    Its input has the shape (batch, channels, bands, frames) of `features`. `weights` is a file of
+    torchvision's, or `imagenet` to fetch it where a network allows. Raises `MissingExtra` where
+    torch or torchvision is not installed, and `BadValue` for weights of another network.
     """
     try:
         import torch
@@ -54,12 +68,50 @@ def build_network(features: FeatureConfig, classes: int, dropout: float = 0.0) -
         raise MissingExtra(error.name or "torch", "train") from error
 
     network = densenet121(weights=None, num_classes=classes)
+    if weights:
+        _begin_with(network, weights)
     channels = features.shape[0]
     stem = network.features.conv0
     if channels != stem.in_channels:
+        if weights:
+            _log.info("Its first layer is new, for images of %d channels.", channels)
         network.features.conv0 = torch.nn.Conv2d(
             channels, stem.out_channels, kernel_size=7, stride=2, padding=3, bias=False
         )
     if dropout:
         network.classifier = torch.nn.Sequential(torch.nn.Dropout(dropout), network.classifier)
     return network
+
+
+def _begin_with(network: torch.nn.Module, weights: str) -> None:
+    """Load everything but the classifier; say in the log what the training begins with."""
+    import torch
+    from torchvision.models import DenseNet121_Weights
+
+    try:
+        if weights == IMAGENET:
+            state = DenseNet121_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True)
+        else:
+            state = torch.load(weights, map_location="cpu", weights_only=True)
+    except (OSError, HTTPException, RuntimeError, UnpicklingError, EOFError) as error:
+        if weights != IMAGENET:
+            raise BadValue("weights", weights, "a file of torchvision's DenseNet121") from error
+        _log.warning("ImageNet weights cannot be fetched (%s): training from scratch.", error)
+        return
+    if not isinstance(state, dict):
+        raise BadValue("weights", weights, "a file of torchvision's DenseNet121")
+    # The file of 2017 spells the layers norm.1, conv.1, norm.2, conv.2.
+    named = {
+        re.sub(r"(norm|conv)\.([12])\.", r"\1\2.", name): value
+        for name, value in state.items()
+        if not name.startswith("classifier")
+    }
+    expected = {name for name in network.state_dict() if not name.startswith("classifier")}
+    missing = {name for name in expected - named.keys() if "num_batches" not in name}
+    if missing:
+        raise BadValue("weights", weights, f"weights of a DenseNet121; {min(missing)} is missing")
+    try:
+        network.load_state_dict(named, strict=False)
+    except RuntimeError as error:
+        raise BadValue("weights", weights, "weights of a DenseNet121 for three channels") from error
+    _log.info("Training begins with the weights '%s'.", weights)

@@ -66,6 +66,19 @@ def test_the_image_equals_librosas_decibels_and_slopes(librosa, window):
     np.testing.assert_allclose(image[2], slope_of_slope * 10, atol=1e-4)
 
 
+@pytest.mark.parametrize("cepstra", [13, 128])
+def test_the_cepstrum_is_the_cosine_transform_of_the_bands(window, cepstra):
+    fft = pytest.importorskip("scipy.fft", reason="scipy is in the extra train")
+    config = FeatureConfig(cepstra=cepstra)
+    image = ImageMaker(config)(window)
+    assert image.shape == config.shape == (3, cepstra, 157)
+    bands = ImageMaker(CONFIG)(window)[0]
+    expected = fft.dct(bands, type=2, axis=0, norm="ortho")[:cepstra]
+    np.testing.assert_allclose(image[0] * np.sqrt(128), expected, atol=1e-4)
+    assert np.abs(image[0]).max() <= 1
+    np.testing.assert_allclose(image[1], image[0] @ slope_matrix(157) * 10, atol=1e-5)
+
+
 def test_the_mel_scale_is_slaneys_and_has_an_inverse(librosa):
     hz = np.linspace(0, 11000, 500)
     np.testing.assert_allclose(hz_to_mel(hz), librosa.hz_to_mel(hz), rtol=1e-9)
@@ -136,6 +149,8 @@ def test_a_window_of_another_shape_is_refused(shape):
         {"fmax": 8001.0},
         {"fmax": float("nan")},
         {"deltas": 3},
+        {"cepstra": -1},
+        {"cepstra": 129},
         {"window": 2000},
     ],
     ids=str,

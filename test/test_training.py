@@ -1,77 +1,38 @@
-# ruff: noqa: E402 - whether there is anything to import comes first
-"""The training: a real one, tiny, on the carried recordings; and what it refuses, in a sentence."""
+"""The training as a command: what it makes, what it begins with, and what it refuses."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import replace
-from importlib.util import find_spec
-from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
 from programs import python
+from trainings import config_of, recordings_of, rewrite, tiny_training
 
-# Not imported to find out: torchvision alone cannot be, beside a torch without CUDA.
-for _module in ("torch", "torchvision", "audiomentations", "scipy", "onnx"):
-    if find_spec(_module) is None:
-        pytest.skip(f"{_module} is in the extra train", allow_module_level=True)
-
-import soundfile
-import torch
-
-from ser_ros import audio
+import ser_ros.training.loop as loop
+import ser_ros.training.run as training
 from ser_ros.__main__ import main
 from ser_ros.bundle import Bundle
-from ser_ros.carried import config_folder, recordings_folder
-from ser_ros.classifier import Classifier, softmax
-from ser_ros.corpora import read_manifest
-from ser_ros.errors import BadValue, ConfigError, EmptyClass, NonFiniteLoss, SerError, TrainingError
+from ser_ros.classifier import Classifier
+from ser_ros.errors import BadValue, EmptyClass, SerError
 from ser_ros.features import FeatureConfig
 from ser_ros.labels import FOUR
-from ser_ros.training import loop
-from ser_ros.training.augment import mask, place, waveform_augmentation
-from ser_ros.training.calibrate import fit_temperature, mean_probabilities
-from ser_ros.training.config import AugmentConfig, TrainConfig, read_train_config
-from ser_ros.training.data import balanced_sampler, load_recordings
+from ser_ros.network import build_network
+from ser_ros.training.data import load_recordings
 from ser_ros.training.run import run
+
+soundfile = pytest.importorskip("soundfile")
+torch = pytest.importorskip("torch")
 
 pytestmark = pytest.mark.train
 
-CONFIG = """
-name: tiny
-manifest: manifest.csv
-epochs: 2
-batch: 4
-windows_per_epoch: 8
-workers: 0
-threads: 1
-held_out_fold: 0
-features: {bands: 32, hop: 1024, deltas: 0}
-augment: {noise: 0.0}
-"""
+SMALL = FeatureConfig(bands=32, hop=1024)
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
-    """The carried recordings with a manifest in which one speaker is held out."""
-    for path in recordings_folder().glob("*.flac"):
-        shutil.copy(path, tmp_path)
-    rows = (recordings_folder() / "manifest.csv").read_text().splitlines()
-    folds = [rows[0] + ",fold"] + [row + ("," + str(int(",08," in row))) for row in rows[1:]]
-    (tmp_path / "manifest.csv").write_text("\n".join(folds) + "\n")
-    (tmp_path / "tiny.yaml").write_text(CONFIG)
-    return tmp_path
-
-
-def config_of(folder: Path, **changes: object) -> TrainConfig:
-    return replace(read_train_config(folder / "tiny.yaml"), **changes)
-
-
-def recordings_of(folder: Path, config: TrainConfig):
-    clips = [clip for clip in read_manifest(folder / "manifest.csv") if clip.fold == 1]
-    return load_recordings(clips, config.label_set, config.features.rate)
+def folder(tmp_path):
+    return tiny_training(tmp_path)
 
 
 # ── a whole training ──────────────────────────────────────────────────────────────────────────
@@ -82,14 +43,18 @@ def test_the_command_makes_a_bundle_that_loads_and_predicts(
     folder, ser_ros, voices, capsys, caplog
 ):
     (folder / "noises").mkdir()
+    (folder / "noises" / "LICENCE.txt").write_text("not a recording")
     noise = np.random.default_rng(1).uniform(-0.1, 0.1, 48_000).astype(np.float32)
     soundfile.write(folder / "noises" / "hiss.wav", noise, 16_000)
     words = ["train", folder / "tiny.yaml", "--run", folder / "run", "--out", folder / "bundle"]
-    words += ["--set", f"noise_folder={folder / 'noises'}", "--set", "augment={noise: 1.0}"]
+    words += ["--set", f"noise_folder={folder / 'noises'}", "--set", "augment.noise=1.0"]
     done = ser_ros(*words)
     assert done.returncode == 0, done.stderr
     assert "epoch 2 of 2" in done.stderr
+    assert "unseen speakers, fold 0 held out" in done.stdout
     assert "uar" in done.stdout
+    assert len((folder / "run" / "history.csv").read_text().splitlines()) == 3
+    assert (folder / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
     bundle = Bundle.load(folder / "bundle")
     assert bundle.name == "tiny"
@@ -97,12 +62,12 @@ def test_the_command_makes_a_bundle_that_loads_and_predicts(
     assert bundle.features == FeatureConfig(bands=32, hop=1024, deltas=0)
     figures = bundle.about["metrics"]["held_out"]
     assert figures["all"]["n"] == figures["emodb"]["n"] == 4
-    assert bundle.about["training"]["corpora"]["emodb"] == {
-        "clips": 4,
-        "speakers": 1,
-        "licence": "CC0 1.0",
-    }
-    assert bundle.about["training"]["held_out_speakers"] == ["emodb/03"]
+    told = bundle.about["training"]
+    assert told["corpora"]["emodb"] == {"clips": 4, "speakers": 1, "licence": "CC0 1.0"}
+    assert told["noises"] == "noises"
+    assert told["held_out_speakers"] == ["emodb/03"]
+    assert told["settings"]["augment"]["noise"] == 1.0
+    assert told["settings"]["augment"]["views"] == 2  # as in the file
     assert bundle.about["licence"] == "CC0 1.0"
     json.dumps(bundle.manifest())
 
@@ -115,96 +80,142 @@ def test_the_command_makes_a_bundle_that_loads_and_predicts(
     assert main(words) == 1
     assert capsys.readouterr().err.startswith("train: --out is ")
     caplog.set_level("INFO")
-    assert main([*words, "--force"]) == 0  # after the last epoch nothing is trained anew
+    assert main([*words, "--resume", "--force"]) == 0  # nothing is trained anew
     assert "Going on after epoch 2" in caplog.text
     assert Bundle.load(folder / "bundle").sha256 == bundle.sha256
 
 
-# ── going on ──────────────────────────────────────────────────────────────────────────────────
-
-
-class Interrupted(Exception):
-    pass
+@pytest.mark.slow
+def test_what_is_learned_along_is_not_in_the_bundle_and_nobody_held_out_makes_no_figures(
+    folder, capsys
+):
+    # Two labels; the others are learned along. MFCC, a validation, TensorBoard.
+    pytest.importorskip("tensorboard")
+    words = ["--set", "labels=[angry, sad]", "--set", "auxiliary=[neutral, happy, fear]"]
+    words += ["--set", "merged={}", "--set", "held_out_fold=null", "--set", "validation_fold=0"]
+    words += ["--set", "features.cepstra=30", "--set", "epochs=1", "--tensorboard"]
+    assert main(["train", str(folder / "tiny.yaml"), "--run", str(folder / "run"), *words]) == 0
+    said = capsys.readouterr()
+    assert "No clip was held out" in said.out
+    bundle = Bundle.load(folder / "run" / "bundle")
+    assert bundle.labels.labels == ("angry", "sad")
+    assert bundle.features.shape == (1, 30, 40)
+    assert "metrics" not in bundle.about
+    assert bundle.about["training"]["held_out_speakers"] == []
+    assert bundle.about["training"]["corpora"]["emodb"]["clips"] == 4  # the rest validates
+    assert list((folder / "run" / "tensorboard").glob("events*"))
+    row = (folder / "run" / "history.csv").read_text().splitlines()[1].split(",")
+    assert 0 <= float(row[2]) <= 1
 
 
 @pytest.mark.slow
-def test_a_resumed_training_is_the_same_as_one_in_one_go(folder):
-    config = config_of(folder, epochs=3)
-    recordings = recordings_of(folder, config)
-
-    def curve(into: list[float], stop: tuple[int, int] | None = None):
-        def report(step: loop.Progress) -> None:
-            if stop == (step.epoch, step.batch):
-                raise Interrupted
-            into.append((step.epoch, step.batch, step.loss))
-
-        return report
-
-    whole: list = []
-    expected = loop.train(config, recordings, folder / "whole", curve(whole)).state_dict()
-    torch.rand(7)  # what else drew random numbers must not matter
-    np.random.rand(7)
-
-    parts: list = []
-    with pytest.raises(Interrupted):
-        loop.train(config, recordings, folder / "parts", curve(parts, stop=(1, 2)))
-    parts = [step for step in parts if step[0] == 0]  # epoch 1 was not finished
-    found = loop.train(config, recordings, folder / "parts", curve(parts)).state_dict()
-    assert parts == whole
-    for name, weight in expected.items():
-        assert torch.equal(found[name], weight), name
+def test_figures_of_a_random_split_say_so(folder):
+    bundle = run(config_of(folder, split="random", epochs=1), folder / "run", folder / "bundle")
+    told = bundle.about["metrics"]["split"]
+    assert "random split" in told
+    assert "unseen" not in told
+    assert bundle.about["training"]["held_out_speakers"] == []
 
 
-@pytest.mark.slow
-def test_two_seeds_differ_and_a_checkpoint_of_another_configuration_is_left_alone(folder, caplog):
-    config = config_of(folder, epochs=1)
-    recordings = recordings_of(folder, config)
-    one = loop.train(config, recordings, folder / "run").state_dict()
-    other = loop.train(replace(config, seed=2), recordings, folder / "run").state_dict()
-    assert "of another configuration" in caplog.text
-    assert not torch.equal(one["features.conv0.weight"], other["features.conv0.weight"])
+# ── what it refuses ───────────────────────────────────────────────────────────────────────────
 
 
-def test_a_damaged_checkpoint_is_told(folder):
-    config = config_of(folder)
+@pytest.fixture
+def asked(monkeypatch):
+    """Let the command train nothing; return what it would have called with."""
+    calls: list[tuple] = []
+
+    def called(*arguments):
+        calls.append(arguments)
+        raise BadValue("asked", 1, "nothing more")
+
+    monkeypatch.setattr(training, "run", called)
+    return calls
+
+
+def test_a_checkpoint_is_gone_on_from_only_when_asked(folder, asked, capsys, caplog):
+    caplog.set_level("INFO")
+    words = ["train", str(folder / "tiny.yaml"), "--run", str(folder / "run")]
+    main([*words, "--resume"])
+    assert "no '" in caplog.text and "a training begins" in caplog.text
     (folder / "run").mkdir()
-    for content in (b"", b"no checkpoint", bytes(1000)):
-        (folder / "run" / loop.CHECKPOINT).write_bytes(content)
-        with pytest.raises(TrainingError, match=loop.CHECKPOINT) as caught:
-            loop.train(config, recordings_of(folder, config), folder / "run")
-        assert "\n" not in str(caught.value)
+    (folder / "run" / loop.CHECKPOINT).touch()
+    capsys.readouterr()
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    for way in ("--resume", "--run", "--force"):
+        assert way in said
+    assert len(asked) == 1
+    main([*words, "--resume"])
+    main([*words, "--force"])
+    assert [call[4] for call in asked] == [True, True, False]
 
 
-# ── what goes wrong ───────────────────────────────────────────────────────────────────────────
+def test_where_the_command_keeps_things(folder, asked, monkeypatch):
+    from pathlib import Path
+
+    monkeypatch.chdir(folder)
+    main(["train", "tiny.yaml"])
+    main(["train", "tiny.yaml", "--run", "elsewhere"])
+    main(["train", "tiny.yaml", "--views", "/data/views"])
+    runs, own, shared = (call[1:4] for call in asked)
+    assert runs == (Path("runs/tiny"), Path("runs/tiny/bundle"), Path("runs/views"))
+    assert own == (Path("elsewhere"), Path("elsewhere/bundle"), Path("elsewhere/views"))
+    assert shared[2] == Path("/data/views")
 
 
-def test_a_loss_that_is_no_number_stops_the_training(folder, monkeypatch):
-    config = config_of(folder)
-    monkeypatch.setattr(loop, "_loss", lambda *_: torch.tensor(float("nan")))
-    with pytest.raises(NonFiniteLoss, match=r"loss of epoch 1 .*learning rate"):
-        loop.train(config, recordings_of(folder, config), folder / "run")
-    assert not (folder / "run" / loop.CHECKPOINT).exists()
+def test_paths_of_the_command_line_are_relative_to_here(folder, asked, monkeypatch):
+    (folder / "here").mkdir()
+    (folder / "here" / "mine.pth").touch()
+    monkeypatch.chdir(folder / "here")
+    words = ["manifest=m.csv", "noise_folder=[a, /b]", "augment.room_folder=r", "weights=mine.pth"]
+    main(["train", str(folder / "tiny.yaml"), *[w for word in words for w in ("--set", word)]])
+    main(["train", str(folder / "tiny.yaml"), "--set", "weights=imagenet"])
+    config = asked[0][0]
+    assert config.path(config.manifest) == folder / "here" / "m.csv"
+    assert [str(path) for path in config.noise_folders] == [str(folder / "here" / "a"), "/b"]
+    assert config.augment.room_folder == str(folder / "here" / "r")
+    assert config.augment.views == 2
+    assert config.weights_file == str(folder / "here" / "mine.pth")
+    assert asked[1][0].weights_file == "imagenet"
 
 
-def test_weights_that_are_no_numbers_are_never_kept(folder, monkeypatch):
-    config = config_of(folder, windows_per_epoch=4)  # one batch: no other would notice
-    real = loop._loss
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--set", "epoch=3"), "'epoch'"),
+        (("--set", "epochs"), "KEY=VALUE"),
+        (("--set", "epochs=many"), "epochs"),
+        (("--set", "labels=[angry"), "--set"),
+        (("--set", "name=a: b: c"), "--set"),
+        (("--set", "root=/tmp"), "'root'"),
+        (("--set", "augment.nois=1"), "'nois'"),
+        (("--set", "epochs.many=1"), "epochs"),
+        (("--set", "augment=1", "--set", "augment.noise=1"), "augment"),
+    ],
+)
+def test_the_command_refuses_in_a_sentence(folder, capsys, words, named):
+    assert main(["train", str(folder / "tiny.yaml"), *words]) == 1
+    said = capsys.readouterr().err
+    assert named in said
+    assert len(said.splitlines()) == 1
 
-    def steep(network, *rest):
-        loss = real(network, *rest)
-        # A finite loss whose slope is not: the square root at 0.
-        return loss + torch.sqrt(sum(p.sum() for p in network.parameters()) * 0)
 
-    monkeypatch.setattr(loop, "_loss", steep)
-    with pytest.raises(NonFiniteLoss):
-        loop.train(config, recordings_of(folder, config), folder / "run")
-    assert not (folder / "run" / loop.CHECKPOINT).exists()
-
-
-def rewrite(folder: Path, change) -> None:
-    path = folder / "manifest.csv"
-    rows = path.read_text().splitlines()
-    path.write_text("\n".join([rows[0], *filter(None, map(change, rows[1:]))]) + "\n")
+@pytest.mark.parametrize("module", ["torch", "sklearn"])
+def test_without_the_extra_the_command_says_what_to_install(folder, module):
+    """Python with nothing but what a robot has, as far as the command can tell."""
+    code = (
+        "import sys, importlib.util as u\n"
+        "find = u.find_spec\n"
+        f"u.find_spec = lambda name, *a: None if name == {module!r} else find(name, *a)\n"
+        "from ser_ros.__main__ import main\n"
+        f"sys.exit(main(['train', {str(folder / 'tiny.yaml')!r}]))"
+    )
+    done = python("-c", code)
+    assert done.returncode == 1
+    assert f"'{module}' is not installed; run scripts/setup --train" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def no_sad_in_training(row: str) -> str:
@@ -222,8 +233,16 @@ def speaker_in_two_folds(row: str) -> str:
     return row[:-1] + "0" if row.startswith("08a05Wa") else row
 
 
-def no_folds(row: str) -> str:
-    return row[:-1]
+def a_fold_missing(row: str) -> str:
+    return row[:-1] if row.startswith("08a05Wa") else row
+
+
+def no_folds_and_no_speakers(row: str) -> str:
+    return row[:-1].replace(",03,", ",,").replace(",08,", ",,")
+
+
+def no_folds_and_one_speaker(row: str) -> str:
+    return row[:-1].replace(",03,", ",08,")
 
 
 def missing_clip(row: str) -> str:
@@ -236,13 +255,18 @@ def missing_clip(row: str) -> str:
         (no_sad_in_training, {}, EmptyClass, "'sad'"),
         (only_fear_held_out, {}, SerError, "emotion that the model knows"),
         (speaker_in_two_folds, {}, BadValue, "emodb/08"),
-        (no_folds, {}, BadValue, "fold"),
+        (a_fold_missing, {}, BadValue, "08a05Wa"),
+        (no_folds_and_no_speakers, {}, SerError, "`split: random`"),
+        (no_folds_and_one_speaker, {}, SerError, r"emodb/08.*`split: random`"),
         (missing_clip, {}, SerError, "gone.flac"),
         (None, {"held_out_fold": 7}, BadValue, "held_out_fold is 7"),
+        (None, {"validation_fold": 7}, BadValue, "validation_fold is 7"),
+        (None, {"held_out_corpus": "nemo"}, BadValue, "held_out_corpus"),
         (None, {"corpora": ("emodb", "nemo")}, BadValue, "nemo"),
         (None, {"corpora": ("emo-db",)}, BadValue, "emo-db"),
         (None, {"manifest": "nowhere.csv"}, SerError, "nowhere.csv"),
-        (None, {"noise_folder": "nowhere"}, SerError, "noise_folder"),
+        (None, {"noise_folder": "nowhere"}, SerError, "nowhere"),
+        (None, {"weights": "nowhere"}, SerError, "nowhere"),
     ],
     ids=lambda v: getattr(v, "__name__", None) or (str(v) if isinstance(v, dict) else None),
 )
@@ -259,153 +283,70 @@ def test_a_training_that_cannot_start_says_why(folder, monkeypatch, change, sett
     assert not (folder / "bundle").exists()
 
 
-# ── the configuration ─────────────────────────────────────────────────────────────────────────
-
-
-def test_the_carried_configuration_is_understood():
-    config = read_train_config(config_folder() / "train" / "densenet121.yaml")
-    assert config.label_set == FOUR
-    assert config.features.shape == (3, 128, 157)
-    assert config.held_out_fold == 0
-
-
-@pytest.mark.parametrize(
-    ("line", "error"),
-    [
-        ("epoch: 3", ConfigError),
-        ("epochs: 0", BadValue),
-        ("epochs: many", BadValue),
-        ("batch: -1", BadValue),
-        ("learning_rate: 0", BadValue),
-        ("learning_rate: .nan", BadValue),
-        ("weight_decay: -1", BadValue),
-        ("workers: -1", BadValue),
-        ("threads: -1", BadValue),
-        ("windows_per_epoch: -1", BadValue),
-        ("label_smoothing: 1.5", BadValue),
-        ("dropout: -0.1", BadValue),
-        ("labels: [angry]", SerError),
-        ("labels: [angry, meh]", SerError),
-        ("merged: {meh: sad}", SerError),
-        ("features: {mels: 3}", ConfigError),
-        ("features: {fmax: 9000}", BadValue),
-        ("augment: {nois: 1}", ConfigError),
-        ("augment: {noise: 1.1}", BadValue),
-        ("augment: {stretch_ratio: 0.9}", BadValue),
-        ("augment: {pitch_semitones: -1}", BadValue),
-        ("augment: {masks: -1}", BadValue),
-        ("augment: {mask_bands: -1}", BadValue),
-        ("augment: {mixup: -0.1}", BadValue),
-        ("augment: {noise_snr_db: [5]}", BadValue),
-        ("augment: {noise_snr_db: [20, 5]}", BadValue),
-        ("augment: {hiss_snr_db: [20, 5]}", BadValue),
-    ],
-)
-def test_a_configuration_without_meaning_is_refused(tmp_path, line, error):
-    file = tmp_path / "bad.yaml"
-    file.write_text(f"name: x\nmanifest: m.csv\n{line}\n")
-    with pytest.raises(error) as caught:
-        read_train_config(file)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("words", "named"),
-    [
-        (("--set", "epoch=3"), "'epoch'"),
-        (("--set", "epochs"), "KEY=VALUE"),
-        (("--set", "epochs=many"), "epochs"),
-        (("--set", "labels=[angry"), "--set"),
-        (("--set", "name=a: b: c"), "--set"),
-        (("--set", "root=/tmp"), "'root'"),
-    ],
-)
-def test_the_command_refuses_in_a_sentence(folder, capsys, words, named):
-    assert main(["train", str(folder / "tiny.yaml"), *words]) == 1
-    said = capsys.readouterr().err
-    assert named in said
-    assert len(said.splitlines()) == 1
-
-
-def test_without_the_extra_the_command_says_what_to_install(folder):
-    """Python with nothing but what a robot has, as far as the command can tell."""
-    code = (
-        "import sys, importlib.util as u\n"
-        "find = u.find_spec\n"
-        "u.find_spec = lambda name, *a: None if name == 'torch' else find(name, *a)\n"
-        "from ser_ros.__main__ import main\n"
-        f"sys.exit(main(['train', {str(folder / 'tiny.yaml')!r}]))"
-    )
-    done = python("-c", code)
-    assert done.returncode == 1
-    assert "'torch' is not installed; run scripts/setup --train" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-# ── the parts ─────────────────────────────────────────────────────────────────────────────────
-
-
-def test_place_keeps_what_fits():
-    random = np.random.default_rng(1)
-    clip = np.arange(1, 101, dtype=np.float32)
-    for _ in range(50):
-        part = place(clip, 30, random)
-        assert len(part) == 30
-        np.testing.assert_array_equal(np.diff(part), 1)
-        padded = place(clip, 130, random)
-        assert len(padded) == 130
-        np.testing.assert_array_equal(padded[padded > 0], clip)
-    np.testing.assert_array_equal(place(clip, 100, random), clip)
-
-
-@pytest.mark.parametrize("shape", [(3, 128, 157), (1, 8, 11)])
-def test_masks_of_any_width_fit_any_image(shape):
-    random = np.random.default_rng(1)
-    image = random.standard_normal(shape).astype(np.float32)
-    masked = mask(image.copy(), AugmentConfig(masks=4), random)
-    assert masked.shape == shape
-    assert (masked != image).any()
-    untouched = mask(image.copy(), AugmentConfig(masks=0), random)
-    np.testing.assert_array_equal(untouched, image)
-
-
-def test_augmentation_keeps_length_and_stays_a_number(voices):
-    everything = AugmentConfig(
-        **dict.fromkeys(("hiss", "equaliser", "band_limit", "clipping", "pitch", "stretch"), 1.0)
-    )
-    augment = waveform_augmentation(everything, None)
-    for voice in voices[:2]:
-        changed = augment(np.ascontiguousarray(voice[:40_000]), 16_000)
-        assert np.isfinite(changed).all()
-        assert changed.shape == (min(40_000, len(voice)),)
-
-
-def test_the_sampler_is_fair_to_classes(folder):
+def test_a_clip_that_cannot_be_read_is_named(folder):
     config = config_of(folder)
-    one = recordings_of(folder, config)
-    crowded = [*one, *[one[0]] * 9]  # ten clips of one class
-    drawn = list(balanced_sampler(crowded, 4000, torch.Generator().manual_seed(1)))
-    share = np.bincount([crowded[i].label for i in drawn], minlength=4) / 4000
-    np.testing.assert_allclose(share, 0.25, atol=0.04)
+    soundfile.write(folder / "08a05Wa.flac", np.zeros(100), 4000, format="FLAC")
+    with pytest.raises(SerError, match=r"08a05Wa.flac.* 4000"):
+        recordings_of(folder, config)
+
+
+# ── what a training begins with ───────────────────────────────────────────────────────────────
+
+
+def test_weights_of_torchvision_are_taken_and_its_classifier_is_not(tmp_path, caplog):
+    caplog.set_level("INFO")
+    torch.manual_seed(1)
+    given = build_network(SMALL, 1000).state_dict()
+    old = {
+        name.replace(".norm1.", ".norm.1.").replace(".conv2.", ".conv.2."): value
+        for name, value in given.items()
+    }  # as the file of 2017 spells them
+    assert old.keys() != given.keys()
+    for state in (given, old):
+        torch.save(state, tmp_path / "weights.pth")
+        found = build_network(SMALL, 4, weights=str(tmp_path / "weights.pth")).state_dict()
+        assert found["classifier.weight"].shape == (4, 1024)
+        for name, value in given.items():
+            assert name.startswith("classifier") or torch.equal(found[name], value), name
+    assert "weights.pth" in caplog.text
+    mono = build_network(
+        FeatureConfig(bands=32, hop=1024, deltas=0), 4, weights=str(tmp_path / "weights.pth")
+    )
+    assert mono.features.conv0.in_channels == 1
+    assert "first layer is new" in caplog.text
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", None, [1, 2], {"features.x": 1}], ids=repr)
+def test_a_file_of_other_weights_is_refused(tmp_path, content):
+    path = tmp_path / "weights.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        torch.save(content, path)
+    with pytest.raises(BadValue, match=r"weights.*DenseNet121"):
+        build_network(SMALL, 4, weights=str(path))
+
+
+def test_without_a_network_imagenet_gives_way_to_random_weights(monkeypatch, caplog):
+    build_network(SMALL, 4)  # lets torchvision be imported
+    from torchvision.models import WeightsEnum
+
+    def unreachable(*_, **__):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(WeightsEnum, "get_state_dict", unreachable)
+    assert build_network(SMALL, 4, weights="imagenet").classifier.out_features == 4
+    assert "no route to host" in caplog.text
+    assert "from scratch" in caplog.text
 
 
 def test_recordings_in_memory_are_the_files(folder):
+    from ser_ros import audio
+
     config = config_of(folder)
     for recording in recordings_of(folder, config):
         samples = audio.load(recording.clip.path)
         np.testing.assert_allclose(recording.floats(), samples, atol=1 / 32768)
-
-
-def test_the_temperature_that_is_found_is_the_one_that_was_hidden():
-    random = np.random.default_rng(1)
-    logits = 2 * random.standard_normal((4000, 4))
-    truth = np.array(
-        [
-            random.choice(4, p=softmax(row, 1.0) / softmax(row, 1.0).sum())
-            for row in logits.astype(np.float32).astype(np.float64)
-        ]
-    )
-    clips = [row[None].astype(np.float32) * 3 for row in logits]  # three times too sure
-    found = fit_temperature(clips, truth, np.ones(4000))
-    assert found == pytest.approx(3.0, rel=0.1)
-    assert mean_probabilities(clips[:5], found).sum(axis=1) == pytest.approx(1, abs=1e-5)
+    clips = [recording.clip for recording in recordings_of(folder, config)]
+    with pytest.raises(EmptyClass, match="'fear'"):
+        load_recordings(clips, config_of(folder, labels="seven").label_set, 16_000)

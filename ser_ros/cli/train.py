@@ -3,65 +3,146 @@
 from __future__ import annotations
 
 import argparse
+import logging
+from collections.abc import Iterable
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
 
-from ser_ros.errors import BadValue, MissingExtra, UnknownKey
+from ser_ros.bundle import Bundle
+from ser_ros.errors import BadValue, CheckpointThere, MissingExtra, UnknownKey
 
 HELP = "train a DenseNet121 on labelled recordings and save it as a bundle"
-EXAMPLE = """  python -m ser_ros train config/train/densenet121.yaml --out models/mine \\
-      --set manifest=/data/manifest.csv --set noise_folder=/data/noises"""
+EXAMPLE = """  python -m ser_ros corpus check /data/voices --manifest /data/manifest.csv
+  python -m ser_ros train config/train/yours.yaml --out models/mine \\
+      --set manifest=/data/manifest.csv --set epochs=40 --set augment.noise=0.7
 
-_NEEDED = ("torch", "torchvision", "audiomentations", "scipy", "onnx")
+The run folder holds checkpoint.pt, history.csv and curves.png, all written after each epoch.
+After a kill or a full disk, the same command with --resume goes on to the same curve."""
+
+_NEEDED = ("torch", "torchvision", "audiomentations", "scipy", "sklearn", "onnx")
+
+_RUNS = Path("runs")
+
+_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", help="YAML file, see config/train")
+    parser.add_argument("config", help="YAML file; config/train/yours.yaml explains each key")
     parser.add_argument(
-        "--out", type=Path, help="folder of the bundle (runs/NAME/bundle); must not exist yet"
+        "--out", type=Path, help="folder of the bundle (RUN/bundle); must not exist yet"
     )
     parser.add_argument(
-        "--run", type=Path, help="folder of the checkpoint, to go on from it (runs/NAME)"
+        "--run", type=Path, help="folder of the checkpoint and the curves (runs/NAME)"
+    )
+    parser.add_argument(
+        "--views",
+        type=Path,
+        help="folder of augmented clips, which trainings on the same clips share "
+        "(runs/views, or RUN/views with --run)",
     )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="take another value for a key of the configuration; paths are relative to here",
+        help="take another value for a key of the configuration, augment.KEY and features.KEY "
+        "too; paths are relative to here",
     )
-    parser.add_argument("--force", action="store_true", help="replace a bundle that exists")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the run folder's checkpoint, if any"
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace a bundle that exists and, without --resume, a checkpoint that exists",
+    )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write RUN/tensorboard too, after each epoch"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
+    require_extra()
+    # Only here: a robot without torch must still be able to read this command's help.
+    from ser_ros.training.config import read_train_config
+    from ser_ros.training.loop import CHECKPOINT
+    from ser_ros.training.run import run as train
+
+    changes = changes_of(options.set)
+    if options.tensorboard:
+        changes["tensorboard"] = True
+    config = read_train_config(options.config, changes)
+    folder = options.run or _RUNS / config.name
+    out = options.out or folder / "bundle"
+    views = options.views or (folder if options.run else _RUNS) / "views"
+    if out.exists() and not options.force:
+        raise BadValue("--out", str(out), "a folder that does not exist yet, or --force with it")
+    checkpoint = folder / CHECKPOINT
+    if checkpoint.exists() and not options.resume and not options.force:
+        raise CheckpointThere(checkpoint)
+    if options.resume and not checkpoint.exists():
+        _log.info("There is no '%s' to go on from: a training begins.", checkpoint)
+    _print(train(config, folder, out, views, options.resume))
+    print(f"The bundle is in {out}.")
+    return 0
+
+
+def require_extra() -> None:
+    """Raises `MissingExtra` where a module that trainings need is not installed."""
     for module in _NEEDED:
         if find_spec(module) is None:
             raise MissingExtra(module, "train")
-    # Only here: a robot without torch must still be able to read this command's help.
-    from ser_ros.training.config import TrainConfig, read_train_config
-    from ser_ros.training.run import run as train
 
-    changes = dict(_change(text) for text in options.set)
-    for key in changes:
-        if key not in {f.name for f in fields(TrainConfig)} - {"root"}:
-            raise UnknownKey("--set", key, {f.name for f in fields(TrainConfig)} - {"root"})
-    for key in ("manifest", "noise_folder"):
-        if changes.get(key):
-            changes[key] = str(Path(str(changes[key])).expanduser().absolute())
-    config = read_train_config(options.config, changes)
-    folder = options.run or Path("runs") / config.name
-    out = options.out or folder / "bundle"
-    if out.exists() and not options.force:
-        raise BadValue("--out", str(out), "a folder that does not exist yet, or --force with it")
-    bundle = train(config, folder, out)
-    scores = bundle.about["metrics"]["held_out"]
-    for name, found in scores.items():
+
+def _print(bundle: Bundle) -> None:
+    metrics = bundle.about.get("metrics")
+    if metrics is None:
+        print("No clip was held out, so there are no figures.")
+        return
+    print(f"Figures of: {metrics['split']}.")
+    for name, found in metrics["held_out"].items():
         print(f"{name:12} n {found['n']:5}  uar {found['uar']:.3f}  ece {found['ece']:.3f}")
-    print(f"The bundle is in {out}.")
-    return 0
+
+
+def changes_of(texts: Iterable[str]) -> dict[str, object]:
+    """Return what --set says, with `augment.KEY` as {augment: {KEY: ...}}.
+
+    Raises `UnknownKey` or `BadValue`; what the values may be is for the configuration.
+    """
+    from ser_ros.training.config import TrainConfig
+
+    known = {f.name for f in fields(TrainConfig)} - {"root"}
+    changes: dict[str, object] = {}
+    for text in texts:
+        key, value = _change(text)
+        name, _, inner = key.partition(".")
+        if name not in known:
+            raise UnknownKey("--set", name, known)
+        if inner:
+            group = changes.setdefault(name, {})
+            if not isinstance(group, dict):
+                raise BadValue(f"--set {name}", group, f"a mapping beside --set {key}")
+            group[inner] = _absolute(inner, value)
+        elif isinstance(value, dict):
+            changes[name] = {k: _absolute(k, v) for k, v in value.items()}
+        else:
+            changes[name] = _absolute(name, value)
+    return changes
+
+
+def _absolute(key: str, value: object) -> object:
+    """Let a path of the command line be relative to here, not to the configuration."""
+    if key not in ("manifest", "noise_folder", "room_folder", "weights"):
+        return value
+    if isinstance(value, list):
+        return [_absolute(key, item) for item in value]
+    if not isinstance(value, str) or not value:
+        return value
+    path = Path(value).expanduser().absolute()
+    return value if key == "weights" and not path.exists() else str(path)  # or a carried bundle
 
 
 def _change(text: str) -> tuple[str, object]:

@@ -10,7 +10,8 @@ from typing import Any
 from ser_ros.config import build, read_yaml
 from ser_ros.errors import BadValue
 from ser_ros.features import FeatureConfig
-from ser_ros.labels import FOUR, LabelSet
+from ser_ros.labels import FOUR, LabelSet, canonical
+from ser_ros.network import SMALLEST
 
 
 def _share(where: str, value: float) -> None:
@@ -27,7 +28,24 @@ def _not_negative(where: str, value: float) -> None:
 class AugmentConfig:
     """How often a training window meets what microphones and rooms do to a voice."""
 
-    noise: float = 0.4
+    views: int = 6
+    """Augmented versions of each clip, made once before the training and kept on disk: making new
+    ones each time would take as long as the training itself. Which part of one is shown, masks,
+    mixup and mixed colours are new each time."""
+    speed: float = 0.3
+    """Probability of a voice played faster or slower, pitch and all, by up to `speed_ratio`."""
+    speed_ratio: float = 1.15
+    pitch: float = 0.25
+    """Probability of a shift of up to `pitch_semitones`."""
+    pitch_semitones: float = 2.0
+    stretch: float = 0.25
+    """Probability of speaking faster or slower, by up to `stretch_ratio`."""
+    stretch_ratio: float = 1.2
+    room: float = 0.3
+    """Probability of a room's response, simulated by pyroomacoustics."""
+    room_folder: str = ""
+    """A folder of recorded room responses to take instead of simulated ones."""
+    noise: float = 0.5
     """Probability of background noise from `noise_folder`."""
     noise_snr_db: tuple[float, float] = (0.0, 25.0)
     hiss: float = 0.3
@@ -35,33 +53,64 @@ class AugmentConfig:
     hiss_snr_db: tuple[float, float] = (8.0, 40.0)
     equaliser: float = 0.5
     """Probability of a random colouring by microphone and room."""
-    band_limit: float = 0.1
+    equaliser_db: float = 10.0
+    band_limit: float = 0.15
     """Probability of a telephone's or headset's band."""
+    gain: float = 0.3
+    """Probability of a gain of up to `gain_db` either way, with the converter's full scale."""
+    gain_db: float = 25.0
     clipping: float = 0.05
-    pitch: float = 0.25
-    """Probability of a shift of up to `pitch_semitones`."""
-    pitch_semitones: float = 2.0
-    stretch: float = 0.25
-    """Probability of speaking faster or slower, by up to `stretch_ratio`."""
-    stretch_ratio: float = 1.2
+    codec: float = 0.15
+    """Probability of MP3, Vorbis, or a telephone's GSM or mu-law at 8 kHz."""
     masks: int = 2
     """SpecAugment (Park et al., 2019): masks in time, and as many in frequency."""
     mask_bands: int = 16
     mask_frames: int = 20
     mixup: float = 0.2
     """Alpha of mixup (Zhang et al., 2018); 0 turns it off."""
+    colours: float = 0.5
+    """Probability, for a batch, that the mean level of each band is mixed with another clip's,
+    against learning a corpus by its microphones."""
 
     def __post_init__(self) -> None:
-        for name in ("noise", "hiss", "equaliser", "band_limit", "clipping", "pitch", "stretch"):
+        for name in SHARES:
             _share(f"augment.{name}", getattr(self, name))
         for name in ("pitch_semitones", "masks", "mask_bands", "mask_frames", "mixup"):
+            _not_negative(f"augment.{name}", getattr(self, name))
+        for name in ("equaliser_db", "gain_db"):
             _not_negative(f"augment.{name}", getattr(self, name))
         for name in ("noise_snr_db", "hiss_snr_db"):
             low, high = getattr(self, name)
             if low > high:
                 raise BadValue(f"augment.{name}", [low, high], "the lower value first")
-        if self.stretch_ratio < 1:
-            raise BadValue("augment.stretch_ratio", self.stretch_ratio, "at least 1")
+        for name in ("stretch_ratio", "speed_ratio", "views"):
+            if getattr(self, name) < 1:
+                raise BadValue(f"augment.{name}", getattr(self, name), "at least 1")
+
+    def of_views(self) -> dict[str, Any]:
+        """Everything that decides what the views of a clip are."""
+        aside = ("masks", "mask_bands", "mask_frames", "mixup", "colours", "views")
+        return {key: value for key, value in asdict(self).items() if key not in aside}
+
+
+SHARES = (
+    "speed",
+    "pitch",
+    "stretch",
+    "room",
+    "noise",
+    "hiss",
+    "equaliser",
+    "band_limit",
+    "gain",
+    "clipping",
+    "codec",
+    "colours",
+)
+"""The keys of `AugmentConfig` that are probabilities."""
+
+
+SPEAKERS, RANDOM = "speakers", "random"
 
 
 @dataclass(frozen=True)
@@ -70,14 +119,26 @@ class TrainConfig:
     """The name of the model: it stands in every message that the model leads to."""
     manifest: str
     """CSV of the clips, relative to the configuration file."""
-    noise_folder: str = ""
-    """A folder of everyday noises; empty for none."""
+    noise_folder: str | tuple[str, ...] = ""
+    """A folder of everyday noises without speech, or a list of such; empty for none."""
     corpora: tuple[str, ...] = ()
     """Which corpora of the manifest to take; empty for all."""
-    labels: tuple[str, ...] = FOUR.labels
+    labels: str | tuple[str, ...] = FOUR.labels
     merged: Mapping[str, str] = field(default_factory=lambda: dict(FOUR.merged))
-    held_out_fold: int = 0
-    """The fold that is never trained on; every figure comes from it."""
+    auxiliary: tuple[str, ...] = ()
+    """Further emotions that are learned along, and left out of the bundle: those of the corpora
+    that the labels leave out still teach what a voice can do. One that no clip has is skipped."""
+    split: str = SPEAKERS
+    """`speakers`: no voice is on both sides. `random`: clips are drawn whoever speaks, and the
+    figures say so; they flatter."""
+    held_out_fold: int | None = 0
+    """The fold that is never trained on; every figure comes from it. None trains on everything."""
+    held_out_corpus: str = ""
+    """A corpus that is never trained on, in the place of a fold."""
+    validation_fold: int | None = None
+    """A further fold that is not trained on: the epoch that does best on it is kept."""
+    patience: int = 0
+    """Epochs without a better validation after which the training ends; 0: never."""
     features: FeatureConfig = field(default_factory=FeatureConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     epochs: int = 30
@@ -88,26 +149,82 @@ class TrainConfig:
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     dropout: float = 0.2
+    weights: str = ""
+    """What the network begins with: a model bundle, by name or path; a file of torchvision's
+    DenseNet121 weights; `imagenet` to let torchvision fetch them; empty for random weights."""
     workers: int = 2
     threads: int = 0
     """Threads of the network; 0 for one per core."""
     seed: int = 1
     description: str = ""
+    tensorboard: bool = False
+    """Whether each epoch is written for `tensorboard --logdir` too."""
     root: Path = Path(".")
-    """The folder that `manifest` and `noise_folder` are relative to."""
+    """The folder that paths are relative to."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise BadValue(name, getattr(self, name), "a positive number")
-        for name in ("windows_per_epoch", "weight_decay", "workers", "threads", "seed"):
+        for name in (
+            "windows_per_epoch",
+            "weight_decay",
+            "workers",
+            "threads",
+            "seed",
+            "patience",
+        ):
             _not_negative(name, getattr(self, name))
+        if self.split not in (SPEAKERS, RANDOM):
+            raise BadValue("split", self.split, f"{SPEAKERS} or {RANDOM}")
+        if self.patience and self.validation_fold is None:
+            raise BadValue("patience", self.patience, "0 without a validation_fold to judge by")
+        _, rows, frames = self.features.shape
+        if min(rows, frames) < SMALLEST:
+            expected = f"at least {SMALLEST} bands (or cepstra) by {SMALLEST} frames"
+            raise BadValue("The image of features", f"{rows} by {frames}", expected)
+        held = None if self.held_out_corpus or self.split == RANDOM else self.held_out_fold
+        if self.validation_fold is not None and self.validation_fold == held:
+            raise BadValue("validation_fold", held, "another fold than is held out")
+        for word in self.auxiliary:
+            if canonical(word) in self.label_set.merged:
+                raise BadValue("auxiliary", word, "an emotion that is not merged into another")
         _share("label_smoothing", self.label_smoothing)
         _share("dropout", self.dropout)
 
     @property
+    def outputs(self) -> int:
+        """Outputs of the network in training; the auxiliary ones come last."""
+        return len(self.learned)
+
+    @property
+    def learned(self) -> LabelSet:
+        """The labels, then the auxiliary emotions."""
+        own = self.label_set
+        return LabelSet.of((*own.labels, *self.auxiliary), own.merged)
+
+    @property
     def label_set(self) -> LabelSet:
-        return LabelSet.of(self.labels, self.merged)
+        """The labels; one of them is merged into no other, whatever `merged` says."""
+        own = LabelSet.of(self.labels, self.merged)
+        merged = {word: into for word, into in own.merged.items() if word not in own.labels}
+        return LabelSet.of(self.labels, merged)
+
+    @property
+    def room_folder(self) -> Path | None:
+        given = self.augment.room_folder
+        return self.path(given) if given else None
+
+    @property
+    def noise_folders(self) -> list[Path]:
+        given = [self.noise_folder] if isinstance(self.noise_folder, str) else self.noise_folder
+        return [self.path(folder) for folder in given if folder]
+
+    @property
+    def weights_file(self) -> str:
+        """`weights`, where it is a path as one that needs no `root`."""
+        given = self.path(self.weights)
+        return str(given) if self.weights and given.exists() else self.weights
 
     def path(self, name: str) -> Path:
         """Return a file or folder that the configuration names."""
@@ -115,18 +232,23 @@ class TrainConfig:
 
     def deciding(self) -> dict[str, Any]:
         """Everything that decides the result, and not where or how fast it is computed."""
-        aside = ("root", "manifest", "noise_folder", "workers", "threads", "description")
+        aside = ["root", "manifest", "noise_folder", "workers", "threads", "description", "name"]
+        aside.append("tensorboard")
         return {key: value for key, value in asdict(self).items() if key not in aside}
 
 
 def read_train_config(path: Path | str, changes: Mapping[str, object] | None = None) -> TrainConfig:
-    """Read a configuration, with some keys replaced by `changes`.
+    """Read a configuration, with some keys (of `augment` and `features` too) as in `changes`.
 
     Raises `UnreadableConfig`, `UnknownKey`, `BadValue` or `UnknownLabel`.
     """
     path = Path(path)
     values = read_yaml(path)
     values.pop("root", None)
-    config = replace(build(TrainConfig, {**values, **(changes or {})}, str(path)), root=path.parent)
-    _ = config.label_set  # its labels are checked before anyone waits for the corpora
+    for key, value in (changes or {}).items():
+        inner = values.get(key) if key in ("augment", "features") else None
+        both = isinstance(inner, dict) and isinstance(value, Mapping)
+        values[key] = {**inner, **value} if both else value  # type: ignore[dict-item]
+    config = replace(build(TrainConfig, values, str(path)), root=path.parent)
+    _ = config.learned  # its emotions are checked before anyone waits for the corpora
     return config

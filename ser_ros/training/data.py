@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import Dataset, WeightedRandomSampler, get_worker_info
+from torch.utils.data import Dataset, Sampler, WeightedRandomSampler
 
 from ser_ros import audio
 from ser_ros.audio import Samples
 from ser_ros.corpora import Clip
-from ser_ros.errors import EmptyClass
+from ser_ros.errors import EmptyClass, UnreadableFile, UnsupportedFormat
 from ser_ros.features import ImageMaker
 from ser_ros.labels import LabelSet
-from ser_ros.training.augment import mask, place, waveform_augmentation
+from ser_ros.training.augment import Mask, draw_masks, mask
 from ser_ros.training.config import TrainConfig
+from ser_ros.training.views import read_view
 
 
 @dataclass(frozen=True)
@@ -35,56 +36,86 @@ class Recording:
         return self.samples.astype(np.float32) * np.float32(1 / 32768)
 
 
-def load_recordings(clips: Sequence[Clip], labels: LabelSet, rate: int) -> list[Recording]:
-    """Read every clip whose emotion the label set has. Raises `EmptyClass` or `UnreadableFile`."""
+def load_recordings(
+    clips: Sequence[Clip], labels: LabelSet, rate: int, needed: int | None = None
+) -> list[Recording]:
+    """Read every clip whose emotion the label set has.
+
+    Raises `UnreadableFile`, or `EmptyClass` for one of the first `needed` labels (of all, unless
+    told) that no clip has.
+    """
     recordings = []
     for clip in clips:
         label = labels.index(clip.emotion)
         if label is not None:
-            samples = np.clip(audio.load(clip.path, rate), -1, 32767 / 32768)
+            samples = np.clip(_load(clip.path, rate), -1, 32767 / 32768)
             recordings.append(Recording(clip, np.rint(samples * 32768).astype(np.int16), label))
     counts = Counter(recording.label for recording in recordings)
-    for index, label_name in enumerate(labels.labels):
+    for index, label_name in enumerate(labels.labels[:needed]):
         if not counts[index]:
             raise EmptyClass(label_name, "the training clips")
     return recordings
 
 
-class TrainingImages(Dataset[tuple[torch.Tensor, int]]):
-    """A new window, with new troubles, each time a clip is asked for."""
+def _load(path: Path, rate: int) -> Samples:
+    try:
+        return audio.load(path, rate)
+    except UnsupportedFormat as error:  # it tells the rate, and not of which file
+        raise UnreadableFile(path, str(error).rstrip(".")) from error
 
-    def __init__(self, recordings: list[Recording], config: TrainConfig) -> None:
-        self._recordings = recordings
+
+@dataclass(frozen=True)
+class Draw:
+    """Which image of a clip the network is shown."""
+
+    clip: int
+    view: int
+    start: int
+    """The first frame of the window."""
+    masks: list[Mask]
+
+
+class TrainingImages(Dataset[tuple[torch.Tensor, int]]):
+    """A view of a clip, a window of it, and masks, as they were drawn."""
+
+    def __init__(
+        self, recordings: Sequence[Recording], views: Sequence[Path], config: TrainConfig
+    ) -> None:
+        self._labels = [recording.label for recording in recordings]
+        self._views = list(views)
         self._config = config
         self._image = ImageMaker(config.features)
-        noises = config.path(config.noise_folder) if config.noise_folder else None
-        self._augment = waveform_augmentation(config.augment, noises)
-        self._random = np.random.default_rng(config.seed)
+        self._widths: dict[tuple[int, int], int] = {}
 
     def __len__(self) -> int:
-        return len(self._recordings)
+        return len(self._labels)
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        recording = self._recordings[index]
-        features = self._config.features
-        window = place(recording.floats(), features.window, self._random)
-        window = np.asarray(self._augment(np.ascontiguousarray(window), features.rate), np.float32)
-        window = place(window, features.window, self._random)
-        image = mask(self._image(window), self._config.augment, self._random)
-        return torch.from_numpy(image), recording.label
+    def __getitem__(self, draw: Draw) -> tuple[torch.Tensor, int]:
+        decibels = read_view(self._views[draw.clip], draw.view)
+        frames = self._config.features.frames
+        image = self._image.of_decibels(decibels[:, draw.start : draw.start + frames])
+        return torch.from_numpy(mask(image, draw.masks)), self._labels[draw.clip]
 
-    def reseed(self, seed: int) -> None:
+    def draw(self, clip: int, random: np.random.Generator) -> Draw:
+        """Draw an image of a clip. Raises `ViewDamaged`."""
+        settings, features = self._config.augment, self._config.features
+        view = int(random.integers(settings.views))
+        if (clip, view) not in self._widths:
+            self._widths[clip, view] = read_view(self._views[clip], view).shape[1]
+        start = int(random.integers(0, self._widths[clip, view] - features.frames + 1))
+        return Draw(clip, view, start, draw_masks(features.shape, settings, random))
+
+
+class Draws(Sampler[Draw]):
+    """What each image of an epoch is, drawn in order: any number of workers makes the same ones."""
+
+    def __init__(self, clips: Sampler[int], images: TrainingImages, seed: int) -> None:
+        self._clips, self._images = clips, images
         self._random = np.random.default_rng(seed)
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
 
-
-def seed_worker(_: int) -> None:
-    """Give each worker of each epoch draws of its own, the same in every run."""
-    info = get_worker_info()
-    assert info is not None and isinstance(info.dataset, TrainingImages)
-    torch.set_num_threads(1)
-    info.dataset.reseed(info.seed)
+    def __iter__(self) -> Iterator[Draw]:
+        for clip in self._clips:
+            yield self._images.draw(clip, self._random)
 
 
 def balanced_sampler(

@@ -54,6 +54,22 @@ def to_onnx(network: torch.nn.Module, features: FeatureConfig) -> bytes:
     return model.SerializeToString()
 
 
+def only(network: torch.nn.Module, labels: int) -> torch.nn.Module:
+    """Leave the network its first `labels` outputs, in place: what was learned along goes.
+
+    Under a softmax the others then share what is left as they did before.
+    """
+    last = without_dropout(network).classifier
+    assert isinstance(last, torch.nn.Linear)
+    if last.out_features > labels:
+        fewer = torch.nn.Linear(last.in_features, labels)
+        with torch.no_grad():
+            fewer.weight.copy_(last.weight[:labels])
+            fewer.bias.copy_(last.bias[:labels])
+        network.classifier = fewer
+    return network
+
+
 def without_dropout(network: torch.nn.Module) -> torch.nn.Module:
     """Put the bare classifier in the place of (dropout, classifier), in place."""
     if isinstance(network.classifier, torch.nn.Sequential):

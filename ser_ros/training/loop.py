@@ -5,29 +5,34 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from ser_ros.errors import CheckpointDamaged, NonFiniteLoss
-from ser_ros.network import build_network
-from ser_ros.training.config import TrainConfig
-from ser_ros.training.data import (
-    Recording,
-    TrainingImages,
-    balanced_sampler,
-    seed_worker,
+from ser_ros.errors import (
+    CannotWrite,
+    CheckpointDamaged,
+    CheckpointMismatch,
+    NonFiniteLoss,
+    NonFiniteStart,
 )
+from ser_ros.network import build_network
+from ser_ros.training.blend import blended_loss, colours_mixed, mixup
+from ser_ros.training.config import TrainConfig
+from ser_ros.training.data import Draws, Recording, TrainingImages, balanced_sampler
+from ser_ros.training.start import begin
+from ser_ros.training.views import Views
 
 _log = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.pt"
+
+Report = Callable[["Progress"], None]
 
 
 @dataclass(frozen=True)
@@ -41,149 +46,254 @@ class Progress:
     seconds_left: float
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """What is known after each epoch."""
+
+    number: int
+    """From 1."""
+    loss: float
+    learning_rate: float
+    seconds: float
+    uar: float | None = None
+    """Unweighted average recall of the validation clips, where there are any."""
+
+
+@dataclass
+class _State:
+    """Everything that a checkpoint keeps."""
+
+    network: torch.nn.Module
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    history: list[Epoch] = field(default_factory=list)
+    best: dict[str, torch.Tensor] | None = None
+    """The weights of the best epoch, where validation tells which that is."""
+
+
 def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def _precision(where: torch.device) -> torch.dtype | None:
+    """Return the 16-bit precision that the device computes faster than 32 bits, if any.
+
+    On a processor without bfloat16 instructions, torch emulates them at a quarter of the speed.
+    """
+    if where.type == "cuda" or torch.cpu._is_avx512_bf16_supported():
+        return torch.bfloat16
+    return None
+
+
 def train(
     config: TrainConfig,
-    recordings: list[Recording],
+    recordings: Sequence[Recording],
     folder: Path,
-    report: Callable[[Progress], None] = lambda _: None,
+    report: Report = lambda _: None,
+    validate: Callable[[torch.nn.Module], float] | None = None,
+    ended: Callable[[list[Epoch]], None] = lambda _: None,
+    views: Path | None = None,
+    preparing: Callable[[int, int], None] = lambda done, of: None,
+    resume: bool = True,
 ) -> torch.nn.Module:
     """Train on `recordings` and return the network in evaluation mode, on the CPU.
 
-    A checkpoint is kept in `folder` after each epoch; a training that finds one with the same
-    configuration goes on from it. Raises `NonFiniteLoss`.
+    A checkpoint is kept in `folder` after each epoch; with `resume` a training that finds one goes
+    on from it, and otherwise begins afresh in its place. Views are kept in `views`
+    (`folder/views`). `validate` gives the unweighted average recall of clips that are not trained
+    on: the best epoch is returned, and `config.patience` epochs without a better one end the
+    training. `ended` is told the history after each epoch. Raises `TrainingError` or `CannotWrite`.
     """
+    checkpoint = folder / CHECKPOINT
+    batches = max(1, (config.windows_per_epoch or len(recordings)) // config.batch)
+    found = _found(checkpoint, config, batches) if resume else None
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     where = device()
-    network = build_network(config.features, len(config.labels), config.dropout)
+    torch.backends.cudnn.deterministic = True  # the same seed, the same curve; only a GPU asks
+    paths = Views(config, views or folder / "views").make(
+        [recording.samples for recording in recordings], preparing
+    )
+    images = TrainingImages(recordings, paths, config)
+    state = _begin(config, where, batches, found)
+    if found is not None:
+        _log.info("Going on after epoch %d from '%s'.", len(state.history), checkpoint)
+    while len(state.history) < config.epochs and not _tired(config, state.history):
+        epoch = _epoch(config, recordings, images, state, where, batches, report, checkpoint)
+        if validate is not None:
+            uar = validate(state.network.eval())
+            if uar > max((e.uar or 0.0 for e in state.history), default=-1.0):
+                state.best = {k: v.clone() for k, v in state.network.state_dict().items()}
+            epoch = Epoch(epoch.number, epoch.loss, epoch.learning_rate, epoch.seconds, uar)
+        state.history.append(epoch)
+        _save(checkpoint, config, state)
+        told = "" if epoch.uar is None else f", validation UAR {epoch.uar:.3f}"
+        _log.info("epoch %d of %d: loss %.4f%s", epoch.number, config.epochs, epoch.loss, told)
+        ended(state.history)
+    if state.best is not None:
+        state.network.load_state_dict(state.best)
+    return state.network.eval().to("cpu")
+
+
+def _begin(
+    config: TrainConfig, where: torch.device, batches: int, found: dict[str, Any] | None
+) -> _State:
+    """Return the state to train on from: new, or that of a checkpoint."""
+    if found is None:
+        network = begin(config)
+    else:
+        network = build_network(config.features, config.outputs, config.dropout)
     network.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
-    count = config.windows_per_epoch or len(recordings)
-    batches = max(1, count // config.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=config.epochs * batches, pct_start=0.15
     )
-    images = TrainingImages(recordings, config)
+    state = _State(network, optimiser, schedule)
+    if found is not None:
+        network.load_state_dict(found["network"])
+        optimiser.load_state_dict(found["optimiser"])
+        schedule.load_state_dict(found["schedule"])
+        state.history, state.best = [Epoch(**e) for e in found["history"]], found["best"]
+    return state
 
-    checkpoint = folder / CHECKPOINT
-    first = _resume(checkpoint, config, network, optimiser, schedule)
-    started, done = time.monotonic(), 0
-    for epoch in range(first, config.epochs):
-        network.train()
-        # Dropout and augmentation without workers draw from these.
-        torch.manual_seed(config.seed * 1000 + epoch)
-        images.reseed(config.seed * 1000 + epoch)
-        # Each epoch draws from a generator of its own, so that a resumed one draws the same.
-        generator = torch.Generator().manual_seed(config.seed * 1000 + epoch)
-        mixer = np.random.default_rng(config.seed * 1000 + epoch)
-        loader = DataLoader(
-            images,
-            config.batch,
-            sampler=balanced_sampler(recordings, batches * config.batch, generator),
-            num_workers=config.workers,
-            worker_init_fn=seed_worker,
-            generator=generator,
-            drop_last=True,
-        )
-        losses = []
-        for batch, (inputs, labels) in enumerate(loader):
-            loss = _loss(network, inputs, labels, config, mixer, where)
-            if not torch.isfinite(loss):
-                raise NonFiniteLoss(epoch + 1, checkpoint)
-            optimiser.zero_grad()
-            loss.backward()
-            slope = torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            if not torch.isfinite(slope):  # a step along it would make every weight NaN
-                raise NonFiniteLoss(epoch + 1, checkpoint)
-            optimiser.step()
-            schedule.step()
-            losses.append(loss.item())
-            done += 1
-            left = (
-                (time.monotonic() - started)
-                / done
-                * ((config.epochs - epoch) * batches - batch - 1)
-            )
-            report(Progress(epoch, batch + 1, batches, float(np.mean(losses)), left))
-        _save(checkpoint, config, epoch + 1, network, optimiser, schedule)
-        _log.info("epoch %d of %d: loss %.4f", epoch + 1, config.epochs, np.mean(losses))
-    return network.eval().to("cpu")
+
+def _tired(config: TrainConfig, history: Sequence[Epoch]) -> bool:
+    """Return whether `patience` epochs have passed since the best one."""
+    uars = [epoch.uar or 0.0 for epoch in history]
+    if not config.patience or not uars or history[-1].uar is None:
+        return False
+    if len(uars) - 1 - int(np.argmax(uars)) < config.patience:
+        return False
+    _log.info("No better epoch for %d: stopping early.", config.patience)
+    return True
+
+
+def _epoch(
+    config: TrainConfig,
+    recordings: Sequence[Recording],
+    images: TrainingImages,
+    state: _State,
+    where: torch.device,
+    batches: int,
+    report: Report,
+    checkpoint: Path,
+) -> Epoch:
+    number = len(state.history)
+    # Each epoch has draws of its own, so that a resumed one draws the same.
+    seed = config.seed * 1000 + number
+    torch.manual_seed(seed)  # for dropout
+    generator = torch.Generator().manual_seed(seed)
+    loader = DataLoader(
+        images,
+        config.batch,
+        sampler=Draws(
+            balanced_sampler(recordings, batches * config.batch, generator), images, seed
+        ),
+        num_workers=config.workers,
+        generator=generator,
+        drop_last=True,
+    )
+    random = np.random.default_rng(seed)
+    precision = _precision(where)
+    started, losses = time.monotonic(), []
+    state.network.train()
+    for batch, (inputs, labels) in enumerate(loader):
+        loss = _loss(state.network, inputs.to(where), labels.to(where), config, random, precision)
+        if not torch.isfinite(loss):
+            raise _no_number(number, checkpoint)
+        state.optimiser.zero_grad()
+        loss.backward()
+        slope = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+        if not torch.isfinite(slope):  # a step along it would make every weight NaN
+            raise _no_number(number, checkpoint)
+        state.optimiser.step()
+        state.schedule.step()
+        losses.append(loss.item())
+        each = (time.monotonic() - started) / (batch + 1)
+        left = each * ((config.epochs - number) * batches - batch - 1)
+        report(Progress(number, batch + 1, batches, float(np.mean(losses)), left))
+    rate = float(state.schedule.get_last_lr()[0])
+    return Epoch(number + 1, float(np.mean(losses)), rate, time.monotonic() - started)
+
+
+def _no_number(epoch: int, checkpoint: Path) -> NonFiniteLoss | NonFiniteStart:
+    return NonFiniteLoss(epoch + 1, checkpoint) if epoch else NonFiniteStart()
 
 
 def _loss(
     network: torch.nn.Module,
-    inputs: torch.Tensor,
+    images: torch.Tensor,
     labels: torch.Tensor,
     config: TrainConfig,
-    mixer: np.random.Generator,
-    where: torch.device,
+    random: np.random.Generator,
+    precision: torch.dtype | None,
 ) -> torch.Tensor:
-    """Cross entropy with label smoothing under mixup: each image is a blend of two."""
-    inputs = inputs.to(where, memory_format=torch.channels_last)
-    labels = labels.to(where)
-    alpha = config.augment.mixup
-    share = float(mixer.beta(alpha, alpha)) if alpha else 1.0
-    other = torch.from_numpy(mixer.permutation(len(labels))).to(where)
-    inputs = share * inputs + (1 - share) * inputs[other]
-    with torch.autocast(where.type, dtype=torch.bfloat16):
-        logits = network(inputs)
-    logits = logits.float()
-    smoothing = config.label_smoothing
-    loss = share * functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-    if alpha:
-        mixed = functional.cross_entropy(logits, labels[other], label_smoothing=smoothing)
-        loss = loss + (1 - share) * mixed
-    return loss
+    if random.random() < config.augment.colours:
+        images = colours_mixed(images, random)
+    images, other, share = mixup(images, config.augment.mixup, random)
+    images = images.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(images.device.type, dtype=precision, enabled=precision is not None):
+        logits = network(images)
+    return blended_loss(logits.float(), labels, other, share, config.label_smoothing)
 
 
-def _save(
-    path: Path,
-    config: TrainConfig,
-    epoch: int,
-    network: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-) -> None:
+def _save(path: Path, config: TrainConfig, state: _State) -> None:
     """Write aside, then rename: a kill or a full disk leaves the last good checkpoint."""
-    state: dict[str, Any] = {
+    content: dict[str, Any] = {
         "config": config.deciding(),
-        "epoch": epoch,
-        "network": network.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "schedule": schedule.state_dict(),
+        "history": [vars(epoch) for epoch in state.history],
+        "network": state.network.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "schedule": state.schedule.state_dict(),
+        "best": state.best,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".partial")
-    torch.save(state, aside)
-    aside.replace(path)
-
-
-def _resume(
-    path: Path,
-    config: TrainConfig,
-    network: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-) -> int:
-    """Load a checkpoint of the same configuration; return the epoch to go on with."""
-    if not path.is_file():
-        return 0
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        config_of_state = state["config"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except (OSError, RuntimeError) as error:  # torch wraps what the file system says
+        aside.unlink(missing_ok=True)
+        kept = ", the last good checkpoint is kept" if path.is_file() else ""
+        raise CannotWrite(path, f"{_reason(error)}{kept}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the file system said; torch's own complaint comes after it and tells nothing."""
+    told: BaseException | None = error
+    while told is not None:
+        if isinstance(told, OSError) and told.strerror:
+            return told.strerror
+        told = told.__cause__ or told.__context__
+    return str(error).partition("\n")[0]
+
+
+def _found(path: Path, config: TrainConfig, batches: int) -> dict[str, Any] | None:
+    """Return a checkpoint's content, if there is one.
+
+    Raises `CheckpointDamaged`, or `CheckpointMismatch` for one of another training.
+    """
+    if not path.is_file():
+        return None
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        settings, _ = content["config"], [Epoch(**values) for values in content["history"]]
+        steps = content["schedule"]["total_steps"] // settings["epochs"]
     except Exception as error:  # pickle's, zip's, torch's: they share no base class
         raise CheckpointDamaged(path, type(error).__name__) from error
-    if config_of_state != config.deciding():
-        _log.warning("The checkpoint '%s' is of another configuration; it is not used.", path)
-        return 0
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
-    schedule.load_state_dict(state["schedule"])
-    _log.info("Going on after epoch %d from '%s'.", state["epoch"], path)
-    return int(state["epoch"])
+    own = config.deciding()
+    for key in sorted(own.keys() | settings.keys()):
+        there, here = settings.get(key), own.get(key)
+        if there != here:
+            if isinstance(there, dict) and isinstance(here, dict):
+                inner = min(k for k in there | here if there.get(k) != here.get(k))
+                key, there, here = f"{key}.{inner}", there.get(inner), here.get(inner)
+            raise CheckpointMismatch(path, key, repr(there), repr(here))
+    if steps != batches:
+        raise CheckpointMismatch(path, "number of batches in an epoch", steps, batches)
+    return content

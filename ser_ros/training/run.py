@@ -3,178 +3,179 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+import torch
 
-from ser_ros import __version__, audio
+from ser_ros import __version__
 from ser_ros.bundle import Bundle, Calibration
-from ser_ros.classifier import Classifier
-from ser_ros.corpora import Clip, held_out, read_manifest
+from ser_ros.corpora import Clip, read_manifest
 from ser_ros.corpora.clips import LICENCES
-from ser_ros.errors import BadValue, NothingToScore
-from ser_ros.evaluation.metrics import score
-from ser_ros.framing import windows_of
-from ser_ros.training.calibrate import fit_temperature, mean_probabilities
-from ser_ros.training.config import TrainConfig
+from ser_ros.corpora.noises import recordings_in
+from ser_ros.errors import BadValue, CannotWrite, NothingToScore
+from ser_ros.training.config import RANDOM, TrainConfig
 from ser_ros.training.data import load_recordings
-from ser_ros.training.export import to_onnx
-from ser_ros.training.loop import train
+from ser_ros.training.export import only, to_onnx
+from ser_ros.training.history import TensorBoard, keep_history
+from ser_ros.training.loop import Epoch, train
 from ser_ros.training.progress import shown
+from ser_ros.training.scoring import calibrated, neutral_logits
+from ser_ros.training.split import Parts, split
+from ser_ros.training.validation import Validation
+from ser_ros.training.views import Views
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Heard:
-    """The logits of a held-out clip's windows, shape (windows, labels)."""
-
-    clip: Clip
-    truth: int
-    logits: npt.NDArray[np.float32]
-
-
-def run(config: TrainConfig, folder: Path, out: Path) -> Bundle:
+def run(
+    config: TrainConfig, folder: Path, out: Path, views: Path | None = None, resume: bool = True
+) -> Bundle:
     """Train as `config` says, with a checkpoint in `folder`, and save the bundle as `out`.
 
-    Raises `TrainingError`, `ManifestError`, `AudioError` or `ConfigError`.
+    With `resume` it goes on from a checkpoint that is there. Views of the clips are kept in `views`
+    (`folder/views`). Raises `TrainingError`, `ManifestError`, `AudioError`, `ConfigError` or
+    `CannotWrite`.
     """
+    parts = split(config, clips_of(config))
+    if parts.held and all(config.label_set.index(clip.emotion) is None for clip in parts.held):
+        raise NothingToScore(config.manifest, config.labels)
+    # Before anybody waits for the clips.
+    for needed in (*config.noise_folders, *filter(None, [config.room_folder])):
+        recordings_in(needed)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(folder, error.strerror or str(error)) from error
+    network = _trained(config, parts, folder, views, resume)
+    bundle = Bundle(
+        config.name,
+        config.label_set,
+        config.features,
+        Calibration(),
+        to_onnx(only(network, len(config.label_set)), config.features),
+        _about(config, parts, {}),
+    )
+    bundle = replace(bundle, neutral_logits=neutral_logits(bundle, parts.training, config.seed))
+    if parts.held:
+        _log.info("Calibrating and scoring: %s.", parts.described)
+        calibration, metrics = calibrated(bundle, parts.held)
+        about = _about(config, parts, metrics)
+        bundle = replace(bundle, calibration=calibration, about=about)
+    bundle.save(out)
+    return bundle
+
+
+def clips_of(config: TrainConfig) -> list[Clip]:
+    """Return the clips of the corpora that a training may see. Raises `BadValue`."""
     clips = read_manifest(config.path(config.manifest))
     named = {clip.corpus for clip in clips}
     for corpus in config.corpora:
         if corpus not in named:
             known = ", ".join(sorted(named - {""})) or "none"
             raise BadValue("corpora", corpus, f"one that the manifest has (it has {known})")
-    if config.corpora:
-        clips = [clip for clip in clips if clip.corpus in config.corpora]
-    rest, held = held_out(clips, config.held_out_fold)
-    if all(config.label_set.index(clip.emotion) is None for clip in held):
-        raise NothingToScore(config.manifest, config.labels)
-    if config.noise_folder and not any(
-        path.is_file() for path in config.path(config.noise_folder).rglob("*")
-    ):
-        raise BadValue("noise_folder", config.noise_folder, "a folder that holds recordings")
-    recordings = load_recordings(rest, config.label_set, config.features.rate)
-    _log.info("Training on %d clips of %d speakers.", len(recordings), _speakers(rest))
-    with shown() as report:
-        network = train(config, recordings, folder, report)
-
-    bundle = Bundle(
-        config.name,
-        config.label_set,
-        config.features,
-        Calibration(),
-        to_onnx(network, config.features),
-    )
-    _log.info("Calibrating and scoring on the speakers that were held out.")
-    bundle = calibrated(bundle, config, rest, held)
-    bundle.save(out)
-    return bundle
+    return [clip for clip in clips if not config.corpora or clip.corpus in config.corpora]
 
 
-def calibrated(
-    bundle: Bundle, config: TrainConfig, rest: Sequence[Clip], held: Sequence[Clip]
-) -> Bundle:
-    """Return the bundle with its temperature and its figures, both from the held-out speakers.
-
-    The figures of each speaker are made with a temperature fitted on all the other held-out
-    speakers, so that no voice is judged with a temperature that it helped to choose.
-    """
-    heard = _listen(bundle, held)
-    temperature = _fit(heard)
-    found = np.zeros((len(heard), len(bundle.labels)), np.float32)
-    for speaker in {h.clip.speaker for h in heard}:
-        own = [i for i, h in enumerate(heard) if h.clip.speaker == speaker]
-        others = [h for h in heard if h.clip.speaker != speaker]
-        of_others = _fit(others) if others else temperature
-        found[own] = mean_probabilities([heard[i].logits for i in own], of_others)
-
-    calibration = Calibration(temperature=round(temperature, 4))
-    truth = np.array([h.truth for h in heard], np.int64)
-    corpora = np.array([h.clip.corpus for h in heard])
-    groups = {"all": np.ones(len(heard), bool)} | {
-        c: corpora == c for c in sorted(set(corpora) - {""})
-    }
-    metrics = {
-        name: score(
-            bundle.labels.labels, truth[inside], found[inside], calibration.uncertain_below
-        ).to_dict()
-        for name, inside in groups.items()
-    }
-    return replace(bundle, calibration=calibration, about=_about(config, rest, held, metrics))
+def make_views(config: TrainConfig, clips: Sequence[Clip], folder: Path) -> None:
+    """Make the views of all clips, for the trainings that will share them."""
+    recordings = load_recordings(clips, config.learned, config.features.rate, needed=0)
+    with shown() as bars:
+        samples = [recording.samples for recording in recordings]
+        Views(config, folder).make(samples, bars.prepared)
 
 
-def _listen(bundle: Bundle, held: Sequence[Clip]) -> list[_Heard]:
-    """Hear the held-out clips as the node does: windows in which nobody speaks have no say."""
-    classifier = Classifier(bundle, runtime="onnxruntime", threads=2)
-    features = bundle.features
-    heard = []
-    for clip in held:
-        truth = bundle.labels.index(clip.emotion)
-        if truth is None:
-            continue
-        windows = list(
-            windows_of(audio.load(clip.path, features.rate), features.window, features.window // 2)
+def _trained(
+    config: TrainConfig, parts: Parts, folder: Path, views: Path | None, resume: bool
+) -> torch.nn.Module:
+    rate, own = config.features.rate, len(config.label_set)
+    recordings = load_recordings(parts.training, config.learned, rate, needed=own)
+    speakers = len({recording.clip.speaker for recording in recordings} - {""})
+    told = f"{speakers} speakers" if speakers else "speakers that nobody told"
+    _log.info("Training on %d clips of %s.", len(recordings), told)
+    validate = None
+    if config.validation_fold is not None:
+        validate = Validation(load_recordings(parts.validation, config.label_set, rate, 0), config)
+    keepers: list[Callable[[list[Epoch]], None]] = [partial(keep_history, folder=folder)]
+    if config.tensorboard:
+        keepers.append(TensorBoard(folder))
+
+    def ended(history: list[Epoch]) -> None:
+        for keep in keepers:
+            keep(history)
+
+    with shown() as bars:
+        return train(
+            config,
+            recordings,
+            folder,
+            bars.trained,
+            validate,
+            ended,
+            views,
+            bars.prepared,
+            resume,
         )
-        spoken = [
-            w for w in windows if classifier.gate.ratio(w) >= classifier.min_speech_ratio
-        ] or windows
-        logits = np.stack([classifier.runtime(classifier.image(w)) for w in spoken])
-        heard.append(_Heard(clip, truth, logits))
-    return heard
 
 
-def _fit(heard: Sequence[_Heard]) -> float:
-    """Fit the temperature with every corpus weighing the same."""
-    names = [h.clip.corpus for h in heard]
-    weight = np.array([1.0 / names.count(name) for name in names])
-    truth = np.array([h.truth for h in heard], np.int64)
-    return fit_temperature([h.logits for h in heard], truth, weight)
-
-
-def _speakers(clips: Sequence[Clip]) -> int:
-    return len({clip.speaker for clip in clips})
-
-
-def _about(
-    config: TrainConfig,
-    rest: Sequence[Clip],
-    held: Sequence[Clip],
-    metrics: dict[str, dict[str, Any]],
-) -> dict[str, Any]:
-    labels = config.label_set
-    used = [clip for clip in rest if labels.index(clip.emotion) is not None]
+def _about(config: TrainConfig, parts: Parts, metrics: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    used = [clip for clip in parts.training if config.learned.index(clip.emotion) is not None]
     corpora: dict[str, dict[str, Any]] = {
         name or "unnamed": {
             "clips": sum(clip.corpus == name for clip in used),
-            "speakers": _speakers([clip for clip in used if clip.corpus == name]),
-            "licence": LICENCES.get(name, "not known here; ask where the recordings came from"),
+            "speakers": len({clip.speaker for clip in used if clip.corpus == name} - {""}),
+            "licence": _licence_of([clip for clip in used if clip.corpus == name]),
         }
         for name in sorted({clip.corpus for clip in used})
     }
-    return {
+    about: dict[str, Any] = {
         "description": config.description,
         "licence": _licence({entry["licence"] for entry in corpora.values()}),
         "training": {
             "corpora": corpora,
-            "noises": "esc10 (CC BY 3.0)" if config.noise_folder else "none",
-            "held_out_speakers": sorted({clip.speaker for clip in held}),
+            "noises": _noises(config),
+            "speakers": _speakers(used),
+            "validation_speakers": _speakers(parts.validation),
+            "held_out_speakers": [] if config.split == RANDOM else _speakers(parts.held),
             "settings": config.deciding(),
             "ser_ros": __version__,
         },
-        "metrics": {
+    }
+    if metrics:
+        about["metrics"] = {
             "split": (
-                f"unseen speakers, fold {config.held_out_fold} held out; mean of the windows of a "
-                "clip; ece with a temperature fitted on the other held-out speakers"
+                f"{parts.described}; mean of the windows of a clip; ece with a temperature fitted "
+                f"{_fitted_on(parts.held)}"
             ),
             "seed": config.seed,
             "held_out": metrics,
-        },
-    }
+        }
+    return about
+
+
+def _speakers(clips: Sequence[Clip]) -> list[str]:
+    return sorted({clip.speaker for clip in clips} - {""})
+
+
+def _fitted_on(held: Sequence[Clip]) -> str:
+    if len(_speakers(held)) > 1:
+        return "on the other held-out speakers"
+    return "on the same clips, for there is no other held-out speaker"
+
+
+def _noises(config: TrainConfig) -> str:
+    names = [folder.name for folder in config.noise_folders]
+    told = [f"{name} ({LICENCES[name]})" if name in LICENCES else name for name in names]
+    return ", ".join(told) or "none"
+
+
+def _licence_of(clips: Sequence[Clip]) -> str:
+    """Return what the clips of one corpus may be used for."""
+    told = {clip.licence for clip in clips} - {""}
+    return "; ".join(sorted(told)) or "not known here; ask where the recordings came from"
 
 
 def _licence(of_data: set[str]) -> str:

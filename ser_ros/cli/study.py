@@ -1,0 +1,94 @@
+"""`study`: every figure of a model, from clips to RESULTS.md. Needs the extra `train`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from ser_ros.cli.train import changes_of, require_extra
+from ser_ros.errors import BadValue
+
+HELP = (
+    "train and measure on unseen speakers and corpora, write RESULTS.md, then train on everything"
+)
+EXAMPLE = """  python -m ser_ros study config/train/densenet121.yaml --out models \\
+      --set manifest=/data/manifest.csv --set noise_folder=/data/noises --jobs 2"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", help="YAML file, see config/train")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for RESULTS.md, its pictures and the bundle"
+    )
+    parser.add_argument(
+        "--run", type=Path, help="folder of everything in between (runs/NAME-study)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="take another value for a key of the configuration; paths are relative to here",
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="trainings side by side (1)")
+    parser.add_argument(
+        "--folds", type=int, nargs="*", metavar="N", help="only these folds, for a first look"
+    )
+    parser.add_argument(
+        "--corpora", nargs="*", metavar="NAME", help="leave out only these corpora in turn"
+    )
+    parser.add_argument(
+        "--figures-only", action="store_true", help="do not train on everything, ship no bundle"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    require_extra()
+    # Only here: a robot without torch must still be able to read this command's help.
+    from ser_ros.evaluation.baseline import make_adapter
+    from ser_ros.evaluation.study import measure
+    from ser_ros.training import study
+    from ser_ros.training.config import read_train_config
+    from ser_ros.training.run import clips_of
+
+    if options.jobs < 1:
+        raise BadValue("--jobs", options.jobs, "1 or more")
+    config = read_train_config(options.config, changes_of(options.set))
+    folder = options.run or Path("runs") / f"{config.name}-study"
+    clips, views = clips_of(config), folder / "views"
+    tasks = study.tasks_of(config, clips, folder, options.folds, options.corpora)
+    if not tasks:
+        raise BadValue("--folds", options.folds, "at least one fold or corpus")
+    study.train_all(tasks, views, options.jobs)
+    results = measure(
+        study.splits_of(tasks),
+        next(iter(config.noise_folders), None),
+        folder / "measured",
+        options.out,
+        options.jobs,
+        config.seed,
+        _command(options),
+        make_adapter=make_adapter,
+    )
+    for target in results["targets"]:
+        print(f"{target['figure']:60} {target['met']}")
+    print(f"The figures are in {options.out / 'RESULTS.md'}.")
+    if not options.figures_only:
+        final = study.final_task(config, folder)
+        study.train_all([final], views, 1)
+        study.shipped(final, results).save(options.out / config.name)
+        print(f"The bundle is in {options.out / config.name}.")
+    return 0
+
+
+def _command(options: argparse.Namespace) -> str:
+    """Return what a reader types for the same figures; where the files lie is the reader's."""
+    words = ["python -m ser_ros study", Path(options.config).name, "--out", options.out.name]
+    for change in options.set:
+        key, _, value = change.partition("=")
+        words += ["--set", f"{key}=PATH/{Path(value).name}" if os.sep in value else change]
+    for option in ("folds", "corpora"):
+        if getattr(options, option) is not None:
+            words += [f"--{option}", *map(str, getattr(options, option))]
+    return " ".join(words)

@@ -1,0 +1,176 @@
+"""The study: train every model that an honest figure needs, measure them, train the one to ship.
+
+    FOLDER/
+        views/          augmented clips, shared by all trainings
+        fold-K/         checkpoint, learning curves and bundle of the model that never heard fold K
+        corpus-NAME/    the same without a whole corpus
+        final/          trained on everything, once the figures are made
+        measured/       what the models said of the clips that they had not heard
+
+Whatever is finished is not done again, so an interrupted study goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ser_ros.bundle import Bundle, Calibration
+from ser_ros.corpora import Clip
+from ser_ros.errors import BadValue, BundleError
+from ser_ros.evaluation.splits import CORPUS, FOLD, Split
+from ser_ros.training.config import TrainConfig
+from ser_ros.training.run import clips_of, make_views, run
+from ser_ros.training.split import split
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T", int, str)
+
+FINAL = "final"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training of the study."""
+
+    config: TrainConfig
+    folder: Path
+    kind: str
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle"
+
+
+def tasks_of(
+    config: TrainConfig,
+    clips: Sequence[Clip],
+    folder: Path,
+    folds: Sequence[int] | None = None,
+    corpora: Sequence[str] | None = None,
+) -> list[Task]:
+    """Return a training for every fold, and one for every corpus where there are several.
+
+    `folds` and `corpora` are those to take, where not all are wanted. Raises `BadValue` for clips
+    without folds, or a fold or corpus that is not there.
+    """
+    told = sorted({clip.fold for clip in clips if clip.fold is not None})
+    if len(told) < 2:
+        raise BadValue("The manifest's folds", told, "at least two, each with its own speakers")
+    named = sorted({clip.corpus for clip in clips if clip.corpus})
+    folds = told if folds is None else _chosen("--folds", folds, told)
+    corpora = named if corpora is None else _chosen("--corpora", corpora, named)
+    tasks = [
+        Task(_named(config, f"fold-{fold}", held_out_fold=fold), folder / f"fold-{fold}", FOLD)
+        for fold in folds
+    ]
+    if len(named) > 1:
+        tasks += [
+            Task(
+                _named(config, f"corpus-{corpus}", held_out_corpus=corpus),
+                folder / f"corpus-{corpus}",
+                CORPUS,
+            )
+            for corpus in corpora
+        ]
+    return tasks
+
+
+def _chosen(option: str, wanted: Sequence[T], known: Sequence[T]) -> list[T]:
+    for each in wanted:
+        if each not in known:
+            raise BadValue(option, each, f"one of {', '.join(map(str, known))}")
+    return list(wanted)
+
+
+def final_task(config: TrainConfig, folder: Path) -> Task:
+    """Return the training on everything."""
+    changed = replace(config, held_out_fold=None, held_out_corpus="", validation_fold=None)
+    return Task(changed, folder / FINAL, FINAL)
+
+
+def _named(config: TrainConfig, name: str, **changes: Any) -> TrainConfig:
+    return replace(config, name=f"{config.name}-{name}", **changes)
+
+
+def train_all(tasks: Sequence[Task], views: Path, jobs: int) -> None:
+    """Train what is not trained yet, `jobs` at a time; each then computes on one thread."""
+    missing = [task for task in tasks if not _finished(task)]
+    if jobs <= 1 or len(missing) <= 1:
+        for task in missing:
+            _train(task, views)
+        return
+    # Once, before the trainings that share them begin side by side.
+    make_views(missing[0].config, clips_of(missing[0].config), views)
+    context = get_context("spawn")  # a forked torch may hang on the threads of its parent
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        alone = [replace(task, config=replace(task.config, threads=1)) for task in missing]
+        for future in [pool.submit(_train, task, views) for task in alone]:
+            future.result()
+
+
+def _finished(task: Task) -> bool:
+    """Whether the task's bundle is there, and of the same settings."""
+    try:
+        bundle = Bundle.load(task.bundle)
+    except BundleError:
+        return False
+    made_with = bundle.about.get("training", {}).get("settings")
+    same = made_with == as_written(task.config)
+    if not same:
+        _log.info("%s was trained with other settings: training it anew.", task.folder.name)
+    return bool(same)
+
+
+def as_written(config: TrainConfig) -> Any:
+    """Return a configuration's deciding settings as a manifest gives them back."""
+    return json.loads(json.dumps(config.deciding()))
+
+
+def _train(task: Task, views: Path) -> None:
+    logging.basicConfig(level=logging.INFO, format=f"{task.folder.name}: %(message)s")
+    run(task.config, task.folder, task.bundle, views)
+
+
+def splits_of(tasks: Sequence[Task]) -> list[Split]:
+    """Return what each trained model is to be measured on."""
+    return [
+        Split(
+            task.folder.name, task.kind, task.bundle, split(task.config, clips_of(task.config)).held
+        )
+        for task in tasks
+    ]
+
+
+def shipped(task: Task, results: dict[str, Any]) -> Bundle:
+    """Return the model that was trained on everything, with what the others' figures tell of it.
+
+    Nobody is left to calibrate it on. The temperature is the geometric mean of those of the folds,
+    the threshold that of all of them; both come from speakers that a model had not heard.
+    """
+    bundle = Bundle.load(task.bundle)
+    told = [s["temperature"] for s in results["splits"] if s["kind"] == FOLD]
+    temperature = float(np.exp(np.mean(np.log(told))))
+    uncertain_below = results["risk_coverage"]["uncertain_below"]
+    figures = {
+        "split": "five folds of unseen speakers, by models of the same settings; this one was "
+        "trained on all of them afterwards. See RESULTS.md.",
+        "unseen_speakers": {
+            name: {"uar": found["uar"], "ece": found["ece"]}
+            for name, found in results["folds"]["corpora"].items()
+        },
+    }
+    return replace(
+        bundle,
+        calibration=Calibration(round(temperature, 4), round(uncertain_below, 4)),
+        about={**bundle.about, "metrics": figures},
+    )

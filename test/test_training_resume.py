@@ -1,0 +1,277 @@
+"""Epochs and checkpoints: the same curve however often a training is interrupted."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from programs import ROOT
+from trainings import config_of, no_file_beyond, recordings_of, tiny_training
+
+from ser_ros.corpora import read_manifest
+from ser_ros.errors import (
+    CannotWrite,
+    CheckpointMismatch,
+    NonFiniteLoss,
+    NonFiniteStart,
+    TrainingError,
+)
+from ser_ros.training import loop
+from ser_ros.training.config import AugmentConfig
+from ser_ros.training.data import load_recordings
+from ser_ros.training.history import draw_curves, keep_history
+from ser_ros.training.progress import duration
+from ser_ros.training.validation import Validation
+
+torch = pytest.importorskip("torch")
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tiny_training(tmp_path)
+
+
+class Interrupted(Exception):
+    pass
+
+
+def curve(into: list, stop: tuple[int, int] | None = None):
+    def report(step: loop.Progress) -> None:
+        if stop == (step.epoch, step.batch):
+            raise Interrupted
+        into.append((step.epoch, step.batch, step.loss))
+
+    return report
+
+
+def assert_same(one: torch.nn.Module, other: torch.nn.Module) -> None:
+    found = other.state_dict()
+    for name, weight in one.state_dict().items():
+        assert torch.equal(found[name], weight), name
+
+
+@pytest.mark.slow
+def test_a_resumed_training_is_the_same_as_one_in_one_go_with_any_number_of_workers(folder):
+    config = config_of(folder, epochs=3)
+    recordings = recordings_of(folder, config)
+    whole: list = []
+    expected = loop.train(config, recordings, folder / "whole", curve(whole))
+    torch.rand(7)  # what else drew random numbers must not matter
+    np.random.rand(7)
+
+    parts: list = []
+    with pytest.raises(Interrupted):
+        loop.train(config, recordings, folder / "parts", curve(parts, stop=(1, 2)))
+    parts = [step for step in parts if step[0] == 0]  # epoch 1 was not finished
+    config = replace(config, workers=2)
+    found = loop.train(config, recordings, folder / "parts", curve(parts))
+    assert parts == whole
+    assert_same(expected, found)
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_to_the_same_curve(folder):
+    settings = ["held_out_fold=null", "windows_per_epoch=20", "epochs=2"]
+    words = [sys.executable, "-m", "ser_ros", "train", str(folder / "tiny.yaml")]
+    words += ["--run", str(folder / "run"), *[w for text in settings for w in ("--set", text)]]
+    table = folder / "run" / "history.csv"
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    process = subprocess.Popen(words, env=env, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 120
+    while not table.is_file():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < until, "no epoch in 120 s"
+        time.sleep(0.02)
+    time.sleep(0.2)  # into the second epoch
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert len(table.read_text().splitlines()) == 2
+    done = subprocess.run([*words, "--resume"], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Going on after epoch 1" in done.stderr
+
+    config = config_of(folder, held_out_fold=None, windows_per_epoch=20)
+    clips = read_manifest(folder / "manifest.csv")
+    recordings = load_recordings(clips, config.label_set, config.features.rate)
+    history: list = []
+    loop.train(config, recordings, folder / "whole", ended=history.extend)
+    expected = [f"{epoch.loss:.4f}" for epoch in (history[0], history[-1])]
+    with table.open(newline="") as file:
+        assert [row["loss"] for row in csv.DictReader(file)] == expected
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_another_training_is_refused_and_left(folder):
+    config = config_of(folder, epochs=1)
+    recordings = recordings_of(folder, config)
+    one = loop.train(config, recordings, folder / "run").state_dict()
+    kept = (folder / "run" / loop.CHECKPOINT).read_bytes()
+    for other, named in (
+        (replace(config, seed=2), "its seed is 1, here it is 2"),
+        (replace(config, augment=replace(config.augment, mixup=0.5)), r"its augment\.mixup is 0.2"),
+    ):
+        with pytest.raises(CheckpointMismatch, match=named):
+            loop.train(other, recordings, folder / "run")
+    more = replace(config, windows_per_epoch=0)  # as many as there are clips
+    loop.train(more, recordings, folder / "more")
+    with pytest.raises(
+        CheckpointMismatch, match="number of batches in an epoch is 1, here it is 2"
+    ):
+        loop.train(more, recordings * 2, folder / "more")
+    assert (folder / "run" / loop.CHECKPOINT).read_bytes() == kept
+    aside = replace(config, name="other", workers=0, tensorboard=True, description="x")
+    loop.train(aside, recordings, folder / "run")  # these decide nothing
+    other = loop.train(replace(config, seed=2), recordings, folder / "run", resume=False)
+    assert not torch.equal(
+        one["features.conv0.weight"], other.state_dict()["features.conv0.weight"]
+    )
+
+
+def test_a_damaged_checkpoint_is_told(folder):
+    config = config_of(folder)
+    recordings = recordings_of(folder, config)
+    (folder / "run").mkdir()
+    for content in (b"", b"no checkpoint", bytes(1000)):
+        (folder / "run" / loop.CHECKPOINT).write_bytes(content)
+        with pytest.raises(TrainingError, match=loop.CHECKPOINT) as caught:
+            loop.train(config, recordings, folder / "run")
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_full_disk_keeps_the_last_good_checkpoint(folder):
+    config = config_of(folder, windows_per_epoch=4)
+    recordings = recordings_of(folder, config)
+    limits = []
+
+    def full(history):
+        limits.append(no_file_beyond(1 << 20))
+        limits[0].__enter__()
+
+    try:
+        with pytest.raises(
+            CannotWrite, match="File too large, the last good checkpoint is kept"
+        ) as caught:
+            loop.train(config, recordings, folder / "run", ended=full)
+    finally:
+        limits[0].__exit__(None, None, None)
+    assert "\n" not in str(caught.value)
+    assert [p.name for p in (folder / "run").iterdir() if p.is_file()] == [loop.CHECKPOINT]
+    history: list = []
+    loop.train(config, recordings, folder / "run", ended=history.extend)
+    assert [epoch.number for epoch in history] == [1, 2]
+
+
+def test_a_loss_that_is_no_number_stops_the_training(folder, monkeypatch):
+    config = config_of(folder)
+    recordings = recordings_of(folder, config)
+    real = loop._loss
+    monkeypatch.setattr(loop, "_loss", lambda *_: torch.tensor(float("nan")))
+    with pytest.raises(NonFiniteStart, match=r"first epoch .*learning rate"):
+        loop.train(config, recordings, folder / "run")
+    assert not (folder / "run" / loop.CHECKPOINT).exists()
+
+    seen = []
+
+    def later(*arguments):
+        seen.append(1)
+        return real(*arguments) if len(seen) <= 2 else torch.tensor(float("nan"))
+
+    monkeypatch.setattr(loop, "_loss", later)
+    with pytest.raises(NonFiniteLoss, match=r"epoch 2 .*learning rate.*checkpoint"):
+        loop.train(config, recordings, folder / "run")
+    assert (folder / "run" / loop.CHECKPOINT).is_file()
+
+
+def test_weights_that_are_no_numbers_are_never_kept(folder, monkeypatch):
+    config = config_of(folder, windows_per_epoch=4)  # one batch: no other would notice
+    real = loop._loss
+
+    def steep(network, *rest):
+        loss = real(network, *rest)
+        # A finite loss whose slope is not: the square root at 0.
+        return loss + torch.sqrt(sum(p.sum() for p in network.parameters()) * 0)
+
+    monkeypatch.setattr(loop, "_loss", steep)
+    with pytest.raises(NonFiniteStart):
+        loop.train(config, recordings_of(folder, config), folder / "run")
+    assert not (folder / "run" / loop.CHECKPOINT).exists()
+
+
+# ── validation ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.slow
+def test_the_best_epoch_is_kept_and_no_better_one_for_long_ends_the_training(folder, caplog):
+    caplog.set_level("INFO")
+    config = config_of(folder, epochs=6, windows_per_epoch=4, validation_fold=1, patience=2)
+    config = replace(config, augment=AugmentConfig(noise=0, room=0, views=2))
+    recordings = recordings_of(folder, config)
+    uars, weights, history = iter([0.3, 0.6, 0.5, 0.6, 0.9]), [], []
+
+    def validate(network):
+        weights.append({name: value.clone() for name, value in network.state_dict().items()})
+        return next(uars)
+
+    found = loop.train(
+        config, recordings, folder / "run", validate=validate, ended=lambda h: history.append(h[-1])
+    )
+    assert [epoch.uar for epoch in history] == [0.3, 0.6, 0.5, 0.6]
+    assert "stopping early" in caplog.text
+    for name, value in found.state_dict().items():
+        assert torch.equal(value, weights[1][name]), name
+    again = loop.train(config, recordings, folder / "run", validate=validate)  # nothing is left
+    assert_same(found, again)
+    assert len(weights) == 4
+
+
+class AlwaysFirst(torch.nn.Module):
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.eye(outputs)[0])
+
+    def forward(self, images):
+        return self.bias.expand(len(images), -1)
+
+
+def test_validation_is_the_mean_recall_of_the_emotions_that_are_there(folder):
+    config = config_of(folder)
+    recordings = recordings_of(folder, config)
+    assert Validation(recordings, config)(AlwaysFirst(4)) == 0.25
+    assert Validation(recordings, config)(AlwaysFirst(6)) == 0.25  # two are learned along
+    angry = [r for r in recordings if r.label == 0]
+    sad = [r for r in recordings if r.label == 2]
+    assert Validation([*angry, *angry, *sad], config)(AlwaysFirst(4)) == 0.5
+    assert Validation(sad, config)(AlwaysFirst(4)) == 0.0
+
+
+# ── what is shown ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_table_and_the_picture_of_a_history(tmp_path):
+    history = [loop.Epoch(1, 1.5, 1e-3, 2.0), loop.Epoch(2, 1.25, 5e-4, 2.25)]
+    keep_history(history, tmp_path)
+    rows = (tmp_path / "history.csv").read_text().splitlines()
+    assert rows[1:] == ["1,1.5000,,0.001,2.0", "2,1.2500,,0.0005,2.2"]
+    without = (tmp_path / "curves.png").read_bytes()
+    draw_curves([replace(epoch, uar=0.5) for epoch in history], tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes() != without
+    with pytest.raises(CannotWrite, match=r"history\.csv"):
+        keep_history(history, tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"), [(0.4, "0:00"), (59.6, "1:00"), (750, "12:30"), (11100, "3:05:00")]
+)
+def test_durations_are_written_for_people(seconds, written):
+    assert duration(seconds) == written
