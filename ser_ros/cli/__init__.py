@@ -5,4 +5,14 @@ A command is a module with `HELP` (a line), `EXAMPLE` (what to type), `add_argum
 `predict` loads no ROS and `devices` no network.
 """
 
-COMMANDS = ("predict", "evaluate", "corpus", "train", "devices", "record", "run", "benchmark")
+COMMANDS = (
+    "predict",
+    "evaluate",
+    "corpus",
+    "train",
+    "study",
+    "devices",
+    "record",
+    "run",
+    "benchmark",
+)

@@ -31,7 +31,6 @@ from ser_ros.training.config import TrainConfig
 from ser_ros.training.run import clips_of, make_views, run
 from ser_ros.training.split import split
 
-_log = logging.getLogger(__name__)
 
 T = TypeVar("T", int, str)
 
@@ -119,16 +118,15 @@ def train_all(tasks: Sequence[Task], views: Path, jobs: int) -> None:
 
 
 def _finished(task: Task) -> bool:
-    """Whether the task's bundle is there, and of the same settings."""
+    """Whether the task's bundle is there. Raises `BadValue` for one of other settings."""
     try:
         bundle = Bundle.load(task.bundle)
     except BundleError:
         return False
-    made_with = bundle.about.get("training", {}).get("settings")
-    same = made_with == as_written(task.config)
-    if not same:
-        _log.info("%s was trained with other settings: training it anew.", task.folder.name)
-    return bool(same)
+    if bundle.about.get("training", {}).get("settings") != as_written(task.config):
+        where = f"The settings of '{task.folder}'"
+        raise BadValue(where, "another study's", "the same as now; name another folder with --run")
+    return True
 
 
 def as_written(config: TrainConfig) -> Any:

@@ -1,0 +1,101 @@
+"""The whole study on the carried recordings: two voices, two folds, two corpora that are one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from trainings import rewrite, tiny_training
+
+from ser_ros.__main__ import main
+from ser_ros.bundle import Bundle
+from ser_ros.corpora import read_manifest
+from ser_ros.errors import BadValue
+from ser_ros.evaluation.splits import CORPUS, FOLD
+from ser_ros.training.config import read_train_config
+from ser_ros.training.study import final_task, splits_of, tasks_of
+
+pytestmark = pytest.mark.train
+
+
+def two_corpora(row: str) -> str:
+    """Say of speaker 03 that she is of another corpus."""
+    return row.replace(",emodb,", ",other,") if ",03," in row else row
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    tiny_training(tmp_path)
+    rewrite(tmp_path, two_corpora)
+    return tmp_path
+
+
+def tasks(folder: Path, **wanted):
+    config = read_train_config(folder / "tiny.yaml")
+    return tasks_of(config, read_manifest(folder / "manifest.csv"), folder / "run", **wanted)
+
+
+def test_every_fold_and_every_corpus_has_a_model_that_never_heard_it(folder):
+    found = tasks(folder)
+    assert [(task.folder.name, task.kind) for task in found] == [
+        ("fold-0", FOLD),
+        ("fold-1", FOLD),
+        ("corpus-emodb", CORPUS),
+        ("corpus-other", CORPUS),
+    ]
+    held = {split.name: {clip.speaker for clip in split.held} for split in splits_of(found)}
+    assert held == {
+        "fold-0": {"other/03"},
+        "fold-1": {"emodb/08"},
+        "corpus-emodb": {"emodb/08"},
+        "corpus-other": {"other/03"},
+    }
+    final = final_task(found[0].config, folder / "run").config
+    assert (final.held_out_fold, final.held_out_corpus) == (None, "")
+
+
+def test_a_first_look_takes_some(folder):
+    assert [task.folder.name for task in tasks(folder, folds=[1], corpora=[])] == ["fold-1"]
+    with pytest.raises(BadValue, match="--folds is 7"):
+        tasks(folder, folds=[7])
+    with pytest.raises(BadValue, match="--corpora is 'ravdess'"):
+        tasks(folder, corpora=["ravdess"])
+
+
+@pytest.mark.slow
+def test_from_clips_to_results_and_a_bundle_and_not_twice(folder, capsys):
+    words = ["study", str(folder / "tiny.yaml"), "--run", str(folder / "run")]
+    words += ["--out", str(folder / "out"), "--set", "epochs=1"]
+    assert main(words) == 0
+    page = (folder / "out" / "RESULTS.md").read_text()
+    assert "python -m ser_ros study tiny.yaml --out out --set epochs=1" in page
+    assert str(folder) not in page
+    bundle = Bundle.load(folder / "out" / "tiny")
+    results = json.loads((folder / "run" / "measured" / "results.json").read_text())
+    chosen = results["risk_coverage"]["uncertain_below"]
+    assert bundle.calibration.uncertain_below == pytest.approx(chosen, abs=1e-4)
+    told = [split["temperature"] for split in results["splits"] if split["kind"] == FOLD]
+    assert bundle.calibration.temperature == pytest.approx((told[0] * told[1]) ** 0.5, abs=1e-3)
+    assert bundle.neutral_logits is not None
+    assert bundle.about["training"]["speakers"] == ["emodb/08", "other/03"]
+    assert bundle.about["training"]["held_out_speakers"] == []
+
+    made = {path: path.stat().st_mtime_ns for path in (folder / "run").glob("*/bundle/*")}
+    assert len(made) == 2 * 5
+    assert main(words) == 0
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+    capsys.readouterr()
+    # Another setting is another study.
+    assert main([*words[:-1], "epochs=2"]) == 1
+    assert "name another folder with --run" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+def test_the_command_says_what_is_wrong(folder, capsys):
+    words = ["study", str(folder / "tiny.yaml"), "--out", str(folder / "out")]
+    assert main([*words, "--jobs", "0"]) == 1
+    assert "--jobs" in capsys.readouterr().err
+    assert main([*words, "--folds", "--corpora"]) == 1
+    assert "at least one fold or corpus" in capsys.readouterr().err
+    assert not (folder / "out").exists()
