@@ -31,7 +31,6 @@ from ser_ros.training.config import TrainConfig
 from ser_ros.training.run import clips_of, make_views, run
 from ser_ros.training.split import split
 
-
 T = TypeVar("T", int, str)
 
 FINAL = "final"
