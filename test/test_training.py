@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from urllib.error import URLError
 
 import numpy as np
@@ -15,12 +16,14 @@ import ser_ros.training.run as training
 from ser_ros.__main__ import main
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
-from ser_ros.errors import BadValue, EmptyClass, SerError
+from ser_ros.errors import BadValue, EmptyClass, SerError, SpeakersInTraining
 from ser_ros.features import FeatureConfig
 from ser_ros.labels import FOUR
 from ser_ros.network import build_network
 from ser_ros.training.data import load_recordings
+from ser_ros.training.export import network_of
 from ser_ros.training.run import run
+from ser_ros.training.start import begin
 
 soundfile = pytest.importorskip("soundfile")
 torch = pytest.importorskip("torch")
@@ -350,3 +353,28 @@ def test_recordings_in_memory_are_the_files(folder):
     clips = [recording.clip for recording in recordings_of(folder, config)]
     with pytest.raises(EmptyClass, match="'fear'"):
         load_recordings(clips, config_of(folder, labels="seven").label_set, 16_000)
+
+
+# ── beginning with a model ────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.slow
+def test_a_training_begins_with_a_bundle_and_inherits_its_terms_and_its_speakers(folder, caplog):
+    caplog.set_level("INFO")
+    first = run(config_of(folder, epochs=1), folder / "first", folder / "bundle")
+    about = dict(first.about) | {"licence": "CC BY-NC-SA 4.0"}
+    replace(first, about=about).save(folder / "bundle")
+    config = config_of(folder, epochs=1, learning_rate=1e-9, weights=str(folder / "bundle"))
+    second = run(config, folder / "second", folder / "tuned")
+    assert "begins with all of the model 'tiny'" in caplog.text
+    assert second.about["licence"] == "CC BY-NC-SA 4.0"
+    assert second.about["training"]["speakers"] == ["emodb/08"]
+    # So small a learning rate leaves the weights as they were.
+    before, after = (network_of(b).state_dict()["classifier.weight"] for b in (first, second))
+    assert torch.allclose(before, after, atol=1e-3)
+    other = replace(config, features=FeatureConfig(bands=48, hop=1024, deltas=0))
+    begin(other)
+    assert "knows images of 1 x 32 x 40, here they are 1 x 48 x 40" in caplog.text
+    # Speaker 08 was trained on: no figure for unseen speakers can come from the other fold now.
+    with pytest.raises(SpeakersInTraining, match="emodb/08"):
+        run(replace(config, held_out_fold=1), folder / "third", folder / "flattered")

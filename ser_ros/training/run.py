@@ -16,7 +16,8 @@ from ser_ros.bundle import Bundle, Calibration
 from ser_ros.corpora import Clip, read_manifest
 from ser_ros.corpora.clips import LICENCES
 from ser_ros.corpora.noises import recordings_in
-from ser_ros.errors import BadValue, CannotWrite, NothingToScore
+from ser_ros.errors import BadValue, CannotWrite, NothingToScore, SpeakersInTraining
+from ser_ros.evaluation.seen import acquaintance
 from ser_ros.training.config import RANDOM, TrainConfig
 from ser_ros.training.data import load_recordings
 from ser_ros.training.export import only, to_onnx
@@ -25,6 +26,7 @@ from ser_ros.training.loop import Epoch, train
 from ser_ros.training.progress import shown
 from ser_ros.training.scoring import calibrated, neutral_logits
 from ser_ros.training.split import Parts, split
+from ser_ros.training.start import origin
 from ser_ros.training.validation import Validation
 from ser_ros.training.views import Views
 
@@ -43,6 +45,11 @@ def run(
     parts = split(config, clips_of(config))
     if parts.held and all(config.label_set.index(clip.emotion) is None for clip in parts.held):
         raise NothingToScore(config.manifest, config.labels)
+    began = origin(config)
+    if began is not None:
+        known = acquaintance(began, parts.held).seen
+        if known and config.split != RANDOM:
+            raise SpeakersInTraining(began.folder or began.name, known)
     # Before anybody waits for the clips.
     for needed in (*config.noise_folders, *filter(None, [config.room_folder])):
         recordings_in(needed)
@@ -57,13 +64,13 @@ def run(
         config.features,
         Calibration(),
         to_onnx(only(network, len(config.label_set)), config.features),
-        _about(config, parts, {}),
+        _about(config, parts, began, {}),
     )
     bundle = replace(bundle, neutral_logits=neutral_logits(bundle, parts.training, config.seed))
     if parts.held:
         _log.info("Calibrating and scoring: %s.", parts.described)
         calibration, metrics = calibrated(bundle, parts.held)
-        about = _about(config, parts, metrics)
+        about = _about(config, parts, began, metrics)
         bundle = replace(bundle, calibration=calibration, about=about)
     bundle.save(out)
     return bundle
@@ -121,7 +128,9 @@ def _trained(
         )
 
 
-def _about(config: TrainConfig, parts: Parts, metrics: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _about(
+    config: TrainConfig, parts: Parts, began: Bundle | None, metrics: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
     used = [clip for clip in parts.training if config.learned.index(clip.emotion) is not None]
     corpora: dict[str, dict[str, Any]] = {
         name or "unnamed": {
@@ -131,13 +140,20 @@ def _about(config: TrainConfig, parts: Parts, metrics: dict[str, dict[str, Any]]
         }
         for name in sorted({clip.corpus for clip in used})
     }
+    licences = {entry["licence"] for entry in corpora.values()}
+    speakers = _speakers(used)
+    if began is not None:  # what it learned from, and under which terms, stays in the weights
+        licences.add(str(began.about.get("licence", "not known here")))
+        told = began.about.get("training", {}).get("speakers", [])
+        speakers = sorted({*speakers, *told})
     about: dict[str, Any] = {
         "description": config.description,
-        "licence": _licence({entry["licence"] for entry in corpora.values()}),
+        "licence": _licence(licences),
         "training": {
             "corpora": corpora,
             "noises": _noises(config),
-            "speakers": _speakers(used),
+            "speakers": speakers,
+            "began_with": "random weights" if not config.weights else config.weights,
             "validation_speakers": _speakers(parts.validation),
             "held_out_speakers": [] if config.split == RANDOM else _speakers(parts.held),
             "settings": config.deciding(),

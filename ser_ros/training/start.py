@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import torch
 
@@ -16,6 +15,14 @@ from ser_ros.training.export import network_of
 _log = logging.getLogger(__name__)
 
 
+def origin(config: TrainConfig) -> Bundle | None:
+    """Return the model bundle that a training begins with, if it does. Raises `BundleError`."""
+    if not config.weights_file:
+        return None
+    folder = find_bundle(config.weights_file)
+    return Bundle.load(folder) if (folder / MANIFEST).is_file() else None
+
+
 def begin(config: TrainConfig) -> torch.nn.Module:
     """Return the network before its first step; say in the log what it begins with.
 
@@ -23,16 +30,22 @@ def begin(config: TrainConfig) -> torch.nn.Module:
     more to a network that has heard others. Its last layer is kept where it tells the same
     emotions apart. Raises `BadValue` or `BundleError`.
     """
-    weights = config.weights_file
-    if not weights:
-        _log.info("Training begins with random weights.")
-    folder = find_bundle(weights) if weights else Path()
-    if not weights or not (folder / MANIFEST).is_file():
-        return build_network(config.features, config.outputs, config.dropout, weights)
-    bundle = Bundle.load(folder)
+    bundle = origin(config)
+    if bundle is None:
+        if not config.weights:
+            _log.info("Training begins with random weights.")
+        return build_network(config.features, config.outputs, config.dropout, config.weights_file)
     if bundle.features.shape[0] != config.features.shape[0]:
         expected = f"a model for images of {config.features.shape[0]} channels"
-        raise BadValue("weights", weights, expected)
+        raise BadValue("weights", config.weights, expected)
+    if bundle.features != config.features:
+        _log.warning(
+            "The model '%s' knows images of %s, here they are %s or made otherwise; give the same "
+            "features, or expect it to learn much anew.",
+            bundle.name,
+            " x ".join(map(str, bundle.features.shape)),
+            " x ".join(map(str, config.features.shape)),
+        )
     network = build_network(config.features, config.outputs, config.dropout)
     learned = network_of(bundle).state_dict()
     last = {name for name in learned if name.startswith("classifier.")}
