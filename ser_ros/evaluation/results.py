@@ -10,6 +10,7 @@ from typing import Any
 
 from ser_ros.errors import CannotWrite
 from ser_ros.evaluation.pictures import draw
+from ser_ros.evaluation.splits import FOLD
 from ser_ros.files import write_text
 
 RESULTS, TRIED, PICTURES = "RESULTS.md", "TRIED.md", "results"
@@ -193,11 +194,18 @@ def _scores(found: Mapping[str, Results], first: str) -> str:
     return _table(head, rows)
 
 
+def _folded(results: Results) -> str:
+    """Say whether all speakers were held out once, or only those of one model."""
+    if sum(split["kind"] == FOLD for split in results["splits"]) > 1:
+        return "Every corpus in folds of speakers."
+    return "One model and the speakers held out from it: others may do some points better or worse."
+
+
 def _folds(results: Results) -> str:
     found = results["folds"]
     parts = [
         "## Speakers that the model has not heard",
-        f"Every corpus in folds of speakers. Mean UAR of the corpora: "
+        f"{_folded(results)} Mean UAR of the corpora: "
         f"{_interval(found['uar_mean'])}. The last columns are the recalls. (To draw "
         "few speakers makes an ECE larger than it is, so its interval leans upward.)",
         _scores({**found["corpora"], "all": found["all"]}, "corpus"),
