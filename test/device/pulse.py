@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -109,6 +110,17 @@ class Room:
         return subprocess.Popen(["paplay", str(path)], env=os.environ | self.environment)
 
 
+def _look_again() -> None:
+    """Let PortAudio look for devices again, if it was imported before the server was up.
+
+    pyroomacoustics, for one, imports sounddevice.
+    """
+    if "sounddevice" in sys.modules:
+        sounddevice = sys.modules["sounddevice"]
+        sounddevice._terminate()
+        sounddevice._initialize()
+
+
 @pytest.fixture(scope="session")
 def sound_server() -> Iterator[Room]:
     """A private PulseAudio without any device; this process talks to it too."""
@@ -125,6 +137,7 @@ def sound_server() -> Iterator[Room]:
         with pytest.MonkeyPatch.context() as patch:
             for key, value in room.environment.items():
                 patch.setenv(key, value)
+            _look_again()
             try:
                 yield room
             finally:
