@@ -51,7 +51,7 @@ class Adapter(Protocol):
 def make_adapter(bundle: Bundle) -> Adapter:
     """Return what fits this model to a voice. Raises `BadValue` for a model that has no such."""
     if bundle.neutral_logits is None:
-        raise BadValue("--baseline", bundle.name, "a model with a voice baseline, told what neutral speech is")
+        raise BadValue("--baseline", bundle.name, "a voice baseline, told what neutral speech is")
     return _OfLogits(VoiceBaseline(bundle))
 
 
