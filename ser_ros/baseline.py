@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_ros.bundle import Bundle
-from ser_ros.errors import BadValue, VoiceMismatch, VoiceUnreadable
+from ser_ros.errors import NoBaseline, VoiceMismatch, VoiceUnreadable
 from ser_ros.files import write_text
 from ser_ros.labels import NEUTRAL
 
@@ -47,9 +47,9 @@ class VoiceBaseline:
     """One voice under one network; it begins as the population's."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Raises `BadValue` for a bundle that tells nothing of the population."""
+        """Raises `NoBaseline` for a bundle that tells nothing of the population."""
         if bundle.neutral_logits is None or NEUTRAL not in bundle.labels.labels:
-            raise BadValue("baseline", bundle.name, "a model that knows what neutral speech is")
+            raise NoBaseline(bundle.name)
         self._bundle = bundle
         self._neutral = bundle.labels.labels.index(NEUTRAL)
         self._population = np.asarray(bundle.neutral_logits, np.float64)

@@ -16,7 +16,6 @@ from ser_ros.baseline import LARGEST_SHIFT, VoiceBaseline
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Estimate
 from ser_ros.errors import (
-    BadValue,
     BadVoiceName,
     BaselineOff,
     CannotWrite,
@@ -521,5 +520,5 @@ def test_what_was_not_enrolled_is_followed_from_the_next_window_on(bundle):
 
 
 def test_a_model_without_neutral_speech_has_no_adapter():
-    with pytest.raises(BadValue, match="neutral speech"):
+    with pytest.raises(NoBaseline, match="neutral speech"):
         make_adapter(tiny.bundle())

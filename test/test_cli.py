@@ -379,7 +379,7 @@ def test_evaluate_under_conditions(ser_ros, model, tmp_path):
     [
         (("--condition", "underwater"), ("underwater", "telephone")),
         (("--condition", "noise 10 dB"), ("--noise-folder", "recordings of noise")),
-        (("--baseline", "enroll"), ("--baseline", "voice baseline")),
+        (("--baseline", "enroll"), ("'tiny'", "neutral_logits")),
         (("--no-speech", "no/such/folder"), ("no/such/folder", "holds recordings")),
     ],
 )

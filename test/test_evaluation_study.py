@@ -79,10 +79,10 @@ class Shift:
     def reset(self):
         self.mean = 0.0
 
-    def enroll(self, embeddings, logits):
+    def enroll(self, logits):
         self.mean = logits.mean(axis=0)
 
-    def hear(self, embeddings, logits):
+    def hear(self, logits):
         return logits - self.mean
 
 

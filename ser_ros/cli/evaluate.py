@@ -32,6 +32,7 @@ from ser_ros.evaluation.study import measure
 from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
 from ser_ros.files import write_text
 from ser_ros.labels import NEUTRAL
+from ser_ros.voices import MODES, NONE
 
 HELP = "score a model on labelled recordings"
 EXAMPLE = """  python -m ser_ros evaluate recordings/manifest.csv --json scores.json
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fold", type=int, help="score only the clips of this fold")
     parser.add_argument(
         "--baseline",
-        choices=baseline.MODES,
+        choices=MODES,
         help="fit the model to each voice: enroll, by its first neutral clips, or running, as it "
         "goes on; all ways are compared on the same clips, without those",
     )
@@ -215,18 +216,18 @@ class _Evaluation:
         """Return what is said in the mode that is wanted, and all modes on the same clips."""
         bundle = self.classifier.bundle
         neutral = bundle.labels.index(NEUTRAL)
-        modes: tuple[str, ...] = baseline.MODES
+        modes: tuple[str, ...] = MODES
         try:
             adapter: baseline.Adapter | None = baseline.make_adapter(bundle)
         except SerError:
-            if wanted != baseline.NONE:
+            if wanted != NONE:
                 raise
-            adapter, modes = None, (baseline.NONE,)
+            adapter, modes = None, (NONE,)
         said = {
             mode: self.opinions(baseline.adapted(heard, mode, adapter, neutral, self.seed))
             for mode in modes
         }
-        return said[wanted], {m: gained_in(said[baseline.NONE], s) for m, s in said.items()}
+        return said[wanted], {m: gained_in(said[NONE], s) for m, s in said.items()}
 
     def no_speech(self, folder: Path) -> Found:
         with ExitStack() as stack:

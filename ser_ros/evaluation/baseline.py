@@ -12,21 +12,16 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ser_ros.baseline import VoiceBaseline
 from ser_ros.bundle import Bundle
 from ser_ros.errors import BadValue
 from ser_ros.evaluation.clips import Heard
-
-NONE, ENROLL, RUNNING = "none", "enroll", "running"
-MODES = (NONE, ENROLL, RUNNING)
+from ser_ros.runtime import Logits
+from ser_ros.voices import ENROLL, MODES, NONE
 
 ENROLMENT_CLIPS = 3
 """Neutral clips of a speaker that are kept for `enroll`, about ten seconds."""
-
-Embeddings = npt.NDArray[np.float32]
-"""What the network's last layer was given, shape (windows, d)."""
 
 
 class Adapter(Protocol):
@@ -35,12 +30,10 @@ class Adapter(Protocol):
     def reset(self) -> None:
         """Forget the voice."""
 
-    def enroll(self, embeddings: Embeddings | None, logits: npt.NDArray[np.float32], /) -> None:
+    def enroll(self, logits: Logits, /) -> None:
         """Take windows, in sequence, as this voice when it is neutral."""
 
-    def hear(
-        self, embeddings: Embeddings | None, logits: npt.NDArray[np.float32], /
-    ) -> npt.NDArray[np.float32]:
+    def hear(self, logits: Logits, /) -> Logits:
         """Return the logits (windows, labels) as this voice has them.
 
         A voice that was not enrolled since the reset goes on being learned from what is heard. A
@@ -49,9 +42,7 @@ class Adapter(Protocol):
 
 
 def make_adapter(bundle: Bundle) -> Adapter:
-    """Return what fits this model to a voice. Raises `BadValue` for a model that has no such."""
-    if bundle.neutral_logits is None:
-        raise BadValue("--baseline", bundle.name, "a voice baseline, told what neutral speech is")
+    """Return what fits this model to a voice. Raises `NoBaseline` for a model that has no such."""
     return _OfLogits(VoiceBaseline(bundle))
 
 
@@ -66,18 +57,16 @@ class _OfLogits:
         self._voice.reset()
         self._enrolled = False
 
-    def enroll(self, _: Embeddings | None, logits: npt.NDArray[np.float32], /) -> None:
+    def enroll(self, logits: Logits, /) -> None:
         self._voice.enroll(logits)
         self._enrolled = True
 
-    def hear(
-        self, _: Embeddings | None, logits: npt.NDArray[np.float32], /
-    ) -> npt.NDArray[np.float32]:
+    def hear(self, logits: Logits, /) -> Logits:
         if self._enrolled:
             return self._voice(logits)
         return np.stack([self._follow(window) for window in logits])
 
-    def _follow(self, window: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _follow(self, window: Logits) -> Logits:
         adapted = self._voice(window)
         self._voice.follow(window)
         return adapted
@@ -136,7 +125,7 @@ def adapted(
                 continue
             adapter.reset()
             for index in enrolled[heard[i].clip.speaker]:
-                adapter.enroll(heard[index].embeddings, heard[index].logits)
+                adapter.enroll(heard[index].logits)
             found[i] = _heard_by(adapter, heard[i])
     else:
         own: dict[tuple[str, int], list[int]] = defaultdict(list)
@@ -155,5 +144,5 @@ def adapted(
 def _heard_by(adapter: Adapter, heard: Heard) -> Heard:
     if not len(heard.logits):
         return heard
-    logits = adapter.hear(heard.embeddings, heard.logits)
+    logits = adapter.hear(heard.logits)
     return replace(heard, logits=np.asarray(logits, np.float32))

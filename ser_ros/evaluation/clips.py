@@ -43,8 +43,6 @@ class Heard:
     """Of the windows in which somebody speaks, shape (spoken, labels)."""
     ratios: npt.NDArray[np.float32]
     """Share of speech of every window, shape (windows,)."""
-    embeddings: npt.NDArray[np.float32] | None = None
-    """What the network's last layer was given, shape (spoken, d); None where nobody asked."""
 
 
 Of = TypeVar("Of", Item, Heard)

@@ -19,7 +19,6 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import numpy.typing as npt
 
 from ser_ros import audio
 from ser_ros.audio import Samples
@@ -98,27 +97,17 @@ def hear(classifier: Classifier, samples: Samples, item: Item) -> Heard:
     """Hear a clip: windows in which nobody speaks are counted, and have no say."""
     windows = list(windows_of(samples, classifier.window, classifier.window // 2))
     ratios = np.array([classifier.gate.ratio(window) for window in windows], np.float32)
-    logits, embeddings = [], []
-    for window, ratio in zip(windows, ratios, strict=True):
-        if ratio >= classifier.min_speech_ratio:
-            said, embedding = _network(classifier, window)
-            logits.append(said)
-            if embedding is not None:
-                embeddings.append(embedding)
+    logits = [
+        classifier.runtime(classifier.image(window))
+        for window, ratio in zip(windows, ratios, strict=True)
+        if ratio >= classifier.min_speech_ratio
+    ]
     return Heard(
         item.clip,
         item.truth,
         np.stack(logits) if logits else np.zeros((0, len(classifier.labels)), np.float32),
         ratios,
-        np.stack(embeddings) if embeddings else None,
     )
-
-
-def _network(
-    classifier: Classifier, window: Samples
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-    """Ask the network about a window: logits, and the embedding of a bundle that gives one."""
-    return classifier.runtime(classifier.image(window)), None
 
 
 # ── in a process ──────────────────────────────────────────────────────────────────────────────
@@ -220,7 +209,6 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _write(path: Path, part: Part) -> None:
     at = [i for i, h in enumerate(part) if isinstance(h, Heard)]
     heard = [h for h in part if isinstance(h, Heard)]
-    embedded = [h.embeddings for h in heard if h.embeddings is not None]
     arrays: dict[str, Any] = {
         "at": np.array(at, np.int64),
         "spoken": np.array([len(h.logits) for h in heard], np.int64),
@@ -229,8 +217,6 @@ def _write(path: Path, part: Part) -> None:
         "ratios": np.concatenate([h.ratios for h in heard]) if heard else np.zeros(0),
         "unreadable": np.array([h for h in part if isinstance(h, str)], np.str_),
     }
-    if embedded:
-        arrays["embeddings"] = np.concatenate(embedded)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -248,15 +234,9 @@ def _read(path: Path, items: Sequence[Item]) -> Part | None:
         rest = iter(arrays["unreadable"].tolist())
         spoken = np.split(arrays["logits"], np.cumsum(arrays["spoken"]))
         ratios = np.split(arrays["ratios"], np.cumsum(arrays["windows"]))
-        embeddings: Sequence[npt.NDArray[np.float32] | None] = [None] * len(arrays["at"])
-        if "embeddings" in arrays:
-            embeddings = [
-                e if len(e) else None
-                for e in np.split(arrays["embeddings"], np.cumsum(arrays["spoken"]))
-            ]
         for k, i in enumerate(arrays["at"].tolist()):
             item = items[i]
-            part[i] = Heard(item.clip, item.truth, spoken[k], ratios[k], embeddings[k])
+            part[i] = Heard(item.clip, item.truth, spoken[k], ratios[k])
         return [h if isinstance(h, Heard) else str(next(rest)) for h in part]
     except (OSError, ValueError, KeyError, IndexError, StopIteration, EOFError, BadZipFile):
         return None

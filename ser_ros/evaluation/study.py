@@ -50,6 +50,7 @@ from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, s
 from ser_ros.evaluation.targets import targets
 from ser_ros.files import write_text
 from ser_ros.labels import NEUTRAL
+from ser_ros.voices import MODES, NONE
 
 _log = logging.getLogger(__name__)
 
@@ -270,10 +271,10 @@ class Study:
         rows: dict[str, Any] = {}
         neutral = self.sides[0].bundle.labels.index(NEUTRAL)
         none: Opinions | None = None
-        for mode in baseline.MODES if make is not None else (baseline.NONE,):
+        for mode in MODES if make is not None else (NONE,):
             heard = []
             for side in sides:
-                adapter = None if make is None or mode == baseline.NONE else make(side.bundle)
+                adapter = None if make is None or mode == NONE else make(side.bundle)
                 heard.append(baseline.adapted(side.heard, mode, adapter, neutral, self.seed))
             found = self.opinions(sides, heard)
             none = none or found

@@ -60,9 +60,14 @@ def waveform_augmentation(
             p=config.band_limit,
         ),
         am.AddGaussianSNR(*config.hiss_snr_db, p=config.hiss),
-        am.Gain(-config.gain_db, config.gain_db, p=config.gain),
+        am.Compose(
+            [
+                am.Gain(-config.gain_db, config.gain_db, p=1.0),
+                am.Lambda(_converted, p=1.0),  # a microphone turned too far up clips
+            ],
+            p=config.gain,
+        ),
         am.ClippingDistortion(0, 10, p=config.clipping),
-        am.Lambda(_converted, p=config.gain),
         am.Lambda(coded, p=config.codec),
     ]
     return am.Compose(steps)
