@@ -17,6 +17,7 @@ import os
 import random
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -191,6 +192,8 @@ def _prepare(config: TrainConfig, noises: Path | None, rooms: Path | None) -> No
     global _maker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    # A noise recording may hold a stretch of zeros, which leaves the voice as it is.
+    warnings.filterwarnings("ignore", message=".*too silent to be added as noise")
     _maker = _Maker(config, noises, rooms)
 
 
