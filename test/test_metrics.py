@@ -41,6 +41,8 @@ def test_figures_equal_scikit_learns(seed, classes):
     )
     recall = metrics.recall_score(truth, guess, labels=range(classes), average=None)
     assert [found.per_class_recall[label] for label in LABELS[:classes]] == pytest.approx(recall)
+    precision = metrics.precision_score(truth, guess, labels=range(4), average=None)
+    assert list(found.per_class_precision.values()) == pytest.approx(precision)
     assert found.n == len(truth)
 
 
@@ -52,6 +54,7 @@ def test_by_hand():
     found = score(LABELS, truth, probabilities, 0.5)
     assert found.confusion == [[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
     assert found.per_class_recall == {"angry": 0.5, "neutral": 1.0, "sad": None, "happy": 0.0}
+    assert found.per_class_precision == {"angry": 1, "neutral": 0.5, "sad": None, "happy": None}
     assert found.uar == pytest.approx(0.5), "no speech is a miss; a class without clips has no say"
     assert found.accuracy == 0.5
     assert (found.no_speech, found.uncertain, found.n) == (1, 1, 4)

@@ -37,6 +37,8 @@ class Judged:
     truth: str = ""
     """One of the model's labels; empty where nobody said, or said an emotion it does not know."""
     speaker: str = ""
+    utterance: int = -1
+    """Which of its source's labelled stretches it lies in, counted from 0; -1 where nobody told."""
 
 
 @dataclass(frozen=True)

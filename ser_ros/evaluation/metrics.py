@@ -32,6 +32,8 @@ class Scores:
     accuracy: float
     per_class_recall: dict[str, float | None]
     """None for a class that does not occur."""
+    per_class_precision: dict[str, float | None]
+    """Of what was said to be of a class, the share that is; None for one that was never said."""
     confusion: list[list[int]]
     """Row: the truth. Column: the likeliest emotion. No column for `no_speech`."""
     labels: list[str]
@@ -89,7 +91,7 @@ def score(
     A row of zeros is a clip in which no speech was heard. Raises `MissingExtra`.
     """
     try:
-        from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
+        from sklearn.metrics import accuracy_score, confusion_matrix, precision_score, recall_score
     except ImportError as error:
         raise MissingExtra("scikit-learn", "train") from error
     guess = guesses(probabilities)
@@ -104,10 +106,16 @@ def score(
         confusion = confusion_matrix(truth[heard], guess[heard], labels=range(count))
     recalls = recall_score(truth, guess, labels=occur, average=None, zero_division=0)
     recall = {labels[i]: float(r) for i, r in zip(occur, recalls, strict=True)}
+    said = np.unique(guess[heard])
+    precision: dict[str, float] = {}
+    if len(said):
+        of_said = precision_score(truth, guess, labels=said, average=None, zero_division=0)
+        precision = {labels[i]: float(p) for i, p in zip(said, of_said, strict=True)}
     return Scores(
         uar=unweighted_average_recall(truth, guess),
         accuracy=float(accuracy_score(truth, guess)),
         per_class_recall={label: recall.get(label) for label in labels},
+        per_class_precision={label: precision.get(label) for label in labels},
         confusion=confusion.tolist(),
         labels=list(labels),
         n=len(truth),
