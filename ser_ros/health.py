@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,6 +72,51 @@ class Rate:
     def _forget(self, now_s: float) -> None:
         while self._times and now_s - self._times[0] > self._span_s:
             self._times.popleft()
+
+
+class Growth:
+    """By how much a count has grown in the last `span_s` seconds.
+
+    A count that starts afresh, as with a new stream, has grown by what it has come to since.
+    """
+
+    def __init__(self, span_s: float) -> None:
+        self._span_s = span_s
+        self._total: int | None = None
+        self._steps: deque[tuple[float, int]] = deque()
+
+    def __call__(self, total: int, now_s: float) -> int:
+        step = total - (self._total or 0)
+        if self._total is not None and step < 0:
+            step = total
+        self._total = total
+        if step:
+            self._steps.append((now_s, step))
+        while self._steps and now_s - self._steps[0][0] > self._span_s:
+            self._steps.popleft()
+        return sum(step for _, step in self._steps)
+
+
+class Losses:
+    """Counts that should stand still: a report warns for a while after one of them has grown.
+
+    A total alone would warn for ever, or for a second that nobody sees.
+    """
+
+    def __init__(self, remedies: Mapping[str, str], span_s: float = 30.0) -> None:
+        """`remedies` says for the key of each count why it grows, and what to do."""
+        self._remedies = remedies
+        self._span_s = span_s
+        self._growths = {key: Growth(span_s) for key in remedies}
+
+    def judge(self, report: Report, now_s: float) -> None:
+        """Add a warning to the report for each of its counts that has grown lately."""
+        for key, remedy in self._remedies.items():
+            grown = self._growths[key](int(report.values[key]), now_s)
+            if grown:
+                report.add(
+                    Level.WARN, f"{key}: {grown} in the last {self._span_s:.0f} s; {remedy}."
+                )
 
 
 class Watchdog:

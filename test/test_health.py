@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from ser_ros.health import Latencies, Level, Rate, Report, Watchdog
+from ser_ros.health import Growth, Latencies, Level, Losses, Rate, Report, Watchdog
 
 
 def test_a_report_begins_well_and_keeps_the_worst_level():
@@ -66,3 +66,37 @@ def test_a_watchdog():
     assert not dog.expired(106.0)
     assert dog.silent_s(106.0) == pytest.approx(2.9)
     assert dog.silent_s(0.0) == 0.0, "a clock that went back is no silence"
+
+
+def test_growth_is_of_the_last_while():
+    growth = Growth(span_s=30.0)
+    assert growth(0, 0.0) == 0
+    assert growth(3, 10.0) == 3
+    assert growth(5, 20.0) == 5
+    assert growth(5, 40.0) == 5
+    assert growth(5, 40.1) == 2, "what came at 10 s is over"
+    assert growth(5, 51.0) == 0
+
+
+def test_a_count_that_begins_afresh_has_grown_by_what_it_has_come_to():
+    growth = Growth(span_s=30.0)
+    growth(7, 0.0)
+    assert growth(0, 40.0) == 0
+    assert growth(2, 41.0) == 2
+
+
+def test_a_loss_warns_for_a_while_and_then_no_more():
+    losses = Losses({"drops": "raise the hop", "gaps": "mend the cable"}, span_s=30.0)
+
+    def judged(drops: int, now_s: float) -> Report:
+        report = Report("x", values={"drops": str(drops), "gaps": "0"})
+        losses.judge(report, now_s)
+        return report
+
+    assert judged(0, 0.0).level is Level.OK
+    for now_s in range(1, 31):
+        report = judged(2, now_s)
+        assert report.level is Level.WARN
+        assert report.message == "drops: 2 in the last 30 s; raise the hop."
+    assert judged(2, 32.0).level is Level.OK
+    assert judged(2, 32.0).values["drops"] == "2", "the total stays to be seen"

@@ -81,8 +81,15 @@ class BehaviorNode(ManagedNode):
         report = Report("behavior")
         if self._selector is None:
             report.add(Level.WARN, "Not configured.")
-        else:
-            report.values["behavior"] = self._selector.current
+            return [report]
+        report.values["behavior"] = self._selector.current
+        if not self.active:
+            report.add(Level.WARN, "Not active.")
+        elif not self.count_publishers(self._states.topic_name):
+            report.add(
+                Level.WARN,
+                "Nobody publishes emotion_state; is the inference node running, and on this topic?",
+            )
         return [report]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from std_srvs.srv import SetBool
 from ser_ros.audio import AudioFormat, SampleFormat
 from ser_ros.capture import Capture, Chunk
 from ser_ros.errors import BadValue, SerError
-from ser_ros.health import Level, Report
+from ser_ros.health import Level, Losses, Report
 from ser_ros.microphone import Microphone
 from ser_ros.nodes import messages, topics
 from ser_ros.nodes.managed import ManagedNode
@@ -23,6 +24,15 @@ from ser_ros.sources import AudioFile
 
 _LISTENER_POLL_S = 0.1
 """How often a file that waits for somebody to listen looks for them."""
+
+_REMEDIES = {
+    "overflows": "the sound system had no room: the machine is too busy",
+    "queue drops": "the node did not keep up with the microphone: the machine is too busy",
+    "gaps": "sound was missing without a report: check the microphone's cable and its USB hub",
+    "reopenings": "the microphone failed and is opened again; last error says why",
+    "chunks not published": "an exception was raised while publishing; last error has it",
+}
+"""Counts that should stand still, and what to do where one grows."""
 
 
 class CaptureNode(ManagedNode):
@@ -61,7 +71,7 @@ class CaptureNode(ManagedNode):
         self._listen: bool | None = None
         """What `~/listen` said last; None while it has said nothing, and the parameter holds."""
         self._waiting: Any = None
-        self._losses = 0
+        self._losses = Losses(_REMEDIES)
         self._service = self.create_service(SetBool, topics.LISTEN, self._on_listen)
 
     @property
@@ -239,10 +249,11 @@ class CaptureNode(ManagedNode):
             report.add(Level.ERROR, status.last_error)
         elif status.muted:
             report.add(Level.WARN, "The microphone gives exact silence; is it switched off?")
-        losses = status.overflows + status.drops + status.gaps + status.handler_errors
-        if losses > self._losses:
-            report.add(Level.WARN, f"Sound was lost. {status.last_error}")
-        self._losses = losses
+        elif status.state == "ended":
+            report.message = "All files have been played."
+        elif self._waiting is not None:
+            report.message = "The files wait until somebody subscribes to audio."
+        self._losses.judge(report, time.monotonic())
         return [report]
 
 

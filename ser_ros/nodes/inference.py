@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter
@@ -20,7 +21,7 @@ from ser_ros.bundle import Bundle, Calibration, find_bundle
 from ser_ros.classifier import MIN_SPEECH_RATIO, Classifier
 from ser_ros.errors import AudioError, BadValue
 from ser_ros.framing import Remark
-from ser_ros.health import Latencies, Level, Rate, Report, Watchdog
+from ser_ros.health import Latencies, Level, Losses, Rate, Report, Watchdog
 from ser_ros.hearing import Heard, Hearing, HearingConfig
 from ser_ros.msg import Emotion, EmotionState
 from ser_ros.nodes import messages, topics
@@ -34,6 +35,19 @@ from ser_ros.voices import ENROLL, MODES, NONE, RUNNING, Voices, default_folder
 
 _NO_AUDIO_S = 10.0
 """Seconds without a chunk after which the diagnostics say so."""
+
+_REMEDIES = {
+    "windows dropped": "the machine is too slow: raise hop, or install OpenVINO",
+    "chunks refused": "what comes is not what audio_info says; the log tells more",
+    "chunks cut short": "a chunk ends within a sample; mend the program that publishes audio",
+    "chunks with non-finite samples": "mend the program that publishes audio",
+    "chunks clipped": "the voice is distorted: lower the gain of the microphone",
+    "gaps": "audio is missing: see the capture node's losses, then the network",
+    "jumps back in time": "a clock was set back, or two nodes publish audio",
+    "repeated stamps": "the stamp should be the time of a chunk's first sample",
+    "stamps in the future": "set the machines' clocks alike (NTP), use_sim_time too",
+}
+"""Counts that should stand still, and what to do where one grows."""
 
 
 class InferenceNode(ManagedNode):
@@ -146,6 +160,8 @@ class InferenceNode(ManagedNode):
         self._chunk_rate, self._window_rate = Rate(), Rate()
         self._audio_watch = Watchdog(_NO_AUDIO_S, time.monotonic())
         self._labels: Counter[str] = Counter()
+        self._samples_lost = 0
+        self._losses = Losses(_REMEDIES)
         self._voice = VoiceServices(self, lambda: self._hearing.voices if self._hearing else None)
 
     @property
@@ -344,6 +360,7 @@ class InferenceNode(ManagedNode):
         self._latencies.add(heard.latency_s)
         self._window_rate.add(time.monotonic())
         self._labels[heard.estimate.label] += 1
+        self._samples_lost += heard.lost
 
     # ── how it is doing ───────────────────────────────────────────────────────────────────────
 
@@ -364,12 +381,13 @@ class InferenceNode(ManagedNode):
             "audio format": str(self._format or "unknown"),
             "chunks per second": f"{self._chunk_rate.per_second(now):.2f}",
             "windows per second": f"{self._window_rate.per_second(now):.2f}",
-            "latency p50 (ms)": f"{self._latencies.percentile(50) * 1e3:.1f}",
-            "latency p99 (ms)": f"{self._latencies.percentile(99) * 1e3:.1f}",
+            "latency p50 (ms)": self._latency_ms(50),
+            "latency p99 (ms)": self._latency_ms(99),
             "windows judged": str(counts["windows"]),
             "windows waiting": str(hearing.waiting),
             "windows dropped": str(counts["dropped"]),
             "windows muted": str(counts["muted"]),
+            "samples lost": str(self._samples_lost),
             "chunks refused": str(counts["refused"] + stream.counts["refused"]),
             "chunks cut short": str(stream.counts["partial_frame"]),
             "chunks with non-finite samples": str(stream.counts["not_finite"]),
@@ -395,7 +413,12 @@ class InferenceNode(ManagedNode):
             report.add(Level.ERROR, "audio_info names a format that is not understood.")
         if hearing.mute.overdue(self.now_ns()):
             report.add(Level.WARN, "robot_speaking never became false; it is taken as false.")
+        self._losses.judge(report, now)
         return [report]
+
+    def _latency_ms(self, q: float) -> str:
+        latency_s = self._latencies.percentile(q)
+        return "-" if math.isnan(latency_s) else f"{latency_s * 1e3:.1f}"
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -126,6 +127,7 @@ def spectrogram(image: Image, stamp_ns: int, frame_id: str) -> ImageMessage:
 
 
 def diagnostics(reports: Sequence[Report], prefix: str, now_ns: int) -> DiagnosticArray:
+    """The hardware is the device where a report names one, and else the computer."""
     array = DiagnosticArray(header=header(now_ns, ""))
     for report in reports:
         array.status.append(
@@ -133,7 +135,7 @@ def diagnostics(reports: Sequence[Report], prefix: str, now_ns: int) -> Diagnost
                 level=bytes([report.level]),
                 name=f"{prefix}: {report.name}",
                 message=report.message,
-                hardware_id=report.values.get("device", ""),
+                hardware_id=report.values.get("device") or socket.gethostname(),
                 values=[KeyValue(key=key, value=value) for key, value in report.values.items()],
             )
         )
