@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -14,6 +15,9 @@ import yaml
 from ser_ros.errors import BadValue, UnknownKey, UnreadableConfig
 
 T = TypeVar("T")
+
+_POINTLESS = re.compile(r"[-+]?\d+[eE][-+]?\d+")
+"""A number such as 1e-3, which YAML 1.1, and so PyYAML, takes for text: it asks for 1.0e-3."""
 
 
 def read_yaml(path: Path | str) -> dict[str, Any]:
@@ -72,6 +76,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             raise BadValue(where, value, "a mapping")
         return {str(k): _convert(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is float and isinstance(value, str) and _POINTLESS.fullmatch(value):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise BadValue(where, value, f"a value of type {hint.__name__}")

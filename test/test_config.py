@@ -49,6 +49,15 @@ def test_everything_that_is_understood(tmp_path):
     assert isinstance(made.inner.size, float)
 
 
+def test_a_number_without_a_point_before_its_exponent(tmp_path):
+    file = tmp_path / "number.yaml"
+    file.write_text("size: 6e-4\n")
+    assert build(Inner, read_yaml(file), "number.yaml").size == 6e-4
+    file.write_text("size: 6e\n")
+    with pytest.raises(BadValue):
+        build(Inner, read_yaml(file), "number.yaml")
+
+
 @pytest.mark.parametrize(
     ("values", "place"),
     [
