@@ -13,7 +13,12 @@
     ├── ConfigError      UnreadableConfig · UnknownKey · BadValue
     ├── ManifestError    BadManifest · NothingToScore · UnknownLayout · NothingReadable
     │                    SpeakersInTraining
+    ├── BagError         BagMissing · BagUnreadable · BagThere · BagOfBags · RosbagsMissing
+    │                    NoAudioTopic · SeveralAudioTopics · AudioTypeUnknown · TopicUnknown
+    │                    TypeUnknown · MessageUnreadable · FieldMissing
+    │                    BadTrack · NothingRecorded
     ├── FileError        CannotWrite
+    ├── ReportError      NotAReport · UnreadableReport · NothingInCommon
     ├── RosError         RosMissing · RosRefused · NotReady
     └── TrainingError    EmptyClass · NonFiniteLoss · CheckpointDamaged · MissingExtra
                          NonFiniteStart · CheckpointThere · CheckpointMismatch · NoVoiceToHold
@@ -35,6 +40,13 @@ class SerError(Exception):
 
 def _listed(words: Iterable[object]) -> str:
     return ", ".join(str(word) for word in words)
+
+
+def _few(words: Iterable[object]) -> str:
+    """List three at most, and how many more there are."""
+    all_of_them = list(words)
+    more = len(all_of_them) - 3
+    return _listed(all_of_them[:3]) + (f" and {more} more" if more > 0 else "")
 
 
 # ── labels ────────────────────────────────────────────────────────────────────────────────────
@@ -333,6 +345,124 @@ class NothingReadable(ManifestError):
         )
 
 
+# ── bags ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class BagError(SerError):
+    """A bag, or what is said to be true of its sound, cannot be used."""
+
+
+class BagMissing(BagError):
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(
+            f"There is no bag at '{path}'; expected a folder of rosbag2, or a file of one (.mcap, "
+            ".db3, or either with .zstd)."
+        )
+
+
+class BagUnreadable(BagError):
+    def __init__(self, path: Path | str, why: object) -> None:
+        super().__init__(
+            f"Nothing of the bag '{path}' can be read ({why}); expected a rosbag2 bag in MCAP or "
+            "SQLite. Copy it again from where it came."
+        )
+
+
+class BagThere(BagError):
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(
+            f"'{path}' is there already, and bags are never overwritten; give another name, or "
+            "move it away."
+        )
+
+
+class BagOfBags(BagError):
+    def __init__(self, path: Path | str, bags: Iterable[str]) -> None:
+        super().__init__(
+            f"'{path}' is no bag but a folder of bags ({_few(bags)}); give these: '{path}'/*"
+        )
+
+
+class RosbagsMissing(BagError):
+    def __init__(self) -> None:
+        super().__init__(
+            "The Python module 'rosbags' is not installed; run scripts/setup, or "
+            "pip install 'ser_ros[bags]'."
+        )
+
+
+class NoAudioTopic(BagError):
+    def __init__(self, path: Path | str, topics: Iterable[str]) -> None:
+        super().__init__(
+            f"The bag '{path}' has no sound (its topics: {_listed(topics) or 'none'}); expected a "
+            "topic of audio_common_msgs/msg/AudioDataStamped or AudioData. Record `audio` too."
+        )
+
+
+class SeveralAudioTopics(BagError):
+    def __init__(self, path: Path | str, topics: Iterable[str]) -> None:
+        super().__init__(
+            f"The bag '{path}' has several topics of sound ({_listed(topics)}); name the one that "
+            "is meant with --audio."
+        )
+
+
+class AudioTypeUnknown(BagError):
+    def __init__(self, path: Path | str, topic: str, kind: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"The topic {topic} of the bag '{path}' is of the type {kind}, expected one of "
+            f"{_listed(known)}; record it with a node that publishes these."
+        )
+
+
+class TopicUnknown(BagError):
+    def __init__(self, path: Path | str, topic: str, topics: Iterable[str]) -> None:
+        super().__init__(
+            f"The bag '{path}' has no topic {topic}; expected one of {_listed(topics) or 'none'}."
+        )
+
+
+class TypeUnknown(BagError):
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"The message type {kind} has no definition that can be read, neither in the bag nor "
+            "in the ROS that is sourced; source the workspace that has it."
+        )
+
+
+class MessageUnreadable(BagError):
+    def __init__(self, kind: str, why: str) -> None:
+        super().__init__(
+            f"A message is no {kind} ({why}); it was damaged, or written by another definition of "
+            "that type than the one that is with it."
+        )
+
+
+class FieldMissing(BagError):
+    def __init__(self, topic: str, kind: str, field: str) -> None:
+        super().__init__(
+            f"The messages of {topic} ({kind}) have no field {field}, which is needed; they are of "
+            "an older or foreign definition of that type. Record anew with this version."
+        )
+
+
+class BadTrack(BagError):
+    def __init__(self, path: Path | str, why: str) -> None:
+        super().__init__(
+            f"The labels of '{path}' cannot be used ({why}); expected a CSV with the columns "
+            "start,end,label and optionally speaker, or Audacity's labels: seconds from the first "
+            "sample, or since 1970, one stretch after the other."
+        )
+
+
+class NothingRecorded(BagError):
+    def __init__(self, path: Path | str, topics: Iterable[str]) -> None:
+        super().__init__(
+            f"Nothing came on {_listed(topics)}, so there is no bag '{path}'; check with "
+            "`ros2 topic list` the names, the namespace and ROS_DOMAIN_ID."
+        )
+
+
 # ── files ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -345,6 +475,37 @@ class CannotWrite(FileError):
         super().__init__(
             f"'{path}' cannot be written ({why}); choose a folder that exists, that you may write "
             "to and that has room."
+        )
+
+
+# ── reports ───────────────────────────────────────────────────────────────────────────────────
+
+
+class ReportError(SerError):
+    """A report cannot be written there, read, or compared."""
+
+
+class NotAReport(ReportError):
+    def __init__(self, folder: Path | str, why: str) -> None:
+        super().__init__(
+            f"'{folder}' {why}, expected a report, an empty folder or none; give the report "
+            "another folder."
+        )
+
+
+class UnreadableReport(ReportError):
+    def __init__(self, path: Path | str, why: str) -> None:
+        super().__init__(
+            f"The report '{path}' cannot be read ({why}); give the folder of a report, or make it "
+            "again with --report."
+        )
+
+
+class NothingInCommon(ReportError):
+    def __init__(self, first: Path | str, second: Path | str) -> None:
+        super().__init__(
+            f"The reports '{first}' and '{second}' have no window in common, expected the same "
+            "bags or files; make both from the same material."
         )
 
 
@@ -469,10 +630,8 @@ class ProcessLost(TrainingError):
 
 class SpeakersInTraining(ManifestError):
     def __init__(self, bundle: Path | str, speakers: Iterable[str]) -> None:
-        names = list(speakers)
-        more = len(names) - 3
-        shown = _listed(names[:3]) + (f" and {more} more" if more > 0 else "")
         super().__init__(
             f"The model '{bundle}' was trained, or calibrated, on speakers that it shall be scored "
-            f"on ({shown}), expected speakers that it has not heard; hold them out of its training."
+            f"on ({_few(speakers)}), expected speakers that it has not heard; hold them out of its "
+            "training."
         )
