@@ -11,15 +11,27 @@ setup(
     description="Speech emotion recognition for robots, on ROS 2",
     license="Apache-2.0",
     python_requires=">=3.11",
-    # Models and recordings lie beside the package in the sources, and within it once installed;
-    # ser_ros.carried looks in both places.
+    # Models, recordings and messages lie beside the package in the sources, and within it once
+    # installed; ser_ros.carried looks in both places.
     packages=[
         *find_packages(include=["ser_ros", "ser_ros.*"]),
+        "ser_ros.definitions.audio_common_msgs",
+        "ser_ros.definitions.ser_ros",
         "ser_ros.models",
         "ser_ros.recordings",
     ],
-    package_dir={"ser_ros.models": "models", "ser_ros.recordings": "recordings"},
-    package_data={"ser_ros.models": ["**/*"], "ser_ros.recordings": ["*"]},
+    package_dir={
+        "ser_ros.definitions.audio_common_msgs": "interfaces/audio_common_msgs/msg",
+        "ser_ros.definitions.ser_ros": "msg",
+        "ser_ros.models": "models",
+        "ser_ros.recordings": "recordings",
+    },
+    package_data={
+        "ser_ros.definitions.audio_common_msgs": ["*.msg"],
+        "ser_ros.definitions.ser_ros": ["*.msg"],
+        "ser_ros.models": ["**/*"],
+        "ser_ros.recordings": ["*"],
+    },
     install_requires=[
         "numpy>=1.26",
         "onnxruntime>=1.20",
@@ -29,6 +41,8 @@ setup(
         "soxr>=0.5.0",
     ],
     extras_require={
+        # Inner parts of it end a chunk early and read a cut-off file, hence the upper bound.
+        "bags": ["rosbags>=0.11.9,<0.12"],
         "microphone": ["sounddevice>=0.5"],
         "openvino": ["openvino>=2025.0"],
         "train": [

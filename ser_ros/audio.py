@@ -40,6 +40,9 @@ CHANNELS = (1, 64)
 SILENCE_DBFS = -120.0
 """What stands for digital silence, whose level in dB would be minus infinity."""
 
+_UNCOMPRESSED = ("", "wave", "wav", "pcm", "raw")
+"""What `audio_info` calls audio that is not compressed."""
+
 _FILE_BLOCK_S = 0.1
 """Seconds of a file that are decoded at a time."""
 
@@ -84,6 +87,13 @@ class AudioFormat:
             raise UnsupportedFormat("sample rate in Hz", self.rate, *RATES)
         if not CHANNELS[0] <= self.channels <= CHANNELS[1]:
             raise UnsupportedFormat("number of channels", self.channels, *CHANNELS)
+
+    @classmethod
+    def told(cls, rate: int, channels: int, sample_format: str, coding: str) -> AudioFormat:
+        """Return what `audio_info` says. Raises `UnknownSampleFormat` or `UnsupportedFormat`."""
+        if coding.lower() not in _UNCOMPRESSED:
+            raise UnknownSampleFormat(coding, SampleFormat.__members__)
+        return cls(int(rate), int(channels), SampleFormat.named(sample_format))
 
     @property
     def bytes_per_frame(self) -> int:

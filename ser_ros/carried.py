@@ -59,3 +59,11 @@ def config_folder() -> Path:
 def recordings_folder() -> Path:
     """Return the folder of the short recordings of acted speech that the demo plays."""
     return _folder("recordings")
+
+
+def definitions_folder(package: str) -> Path:
+    """Return the folder of the .msg files of `ser_ros` or `audio_common_msgs`."""
+    code = Path(__file__).resolve().parent
+    own = code.parent / ("msg" if package == "ser_ros" else f"interfaces/{package}/msg")
+    # Not `_folder("msg")`: beside the installed code lies the generated Python of that name.
+    return own if own.is_dir() else _folder("definitions") / package

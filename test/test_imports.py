@@ -21,6 +21,7 @@ ORDER = (
     ("microphone", "capture", "runtime", "behaviors", "baseline"),
     ("classifier",),
     ("tracking", "display", "corpora", "voices"),
+    ("bags",),
     ("hearing", "network", "evaluation"),
     ("training", "nodes"),
     ("benchmark",),

@@ -13,8 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
-from ser_ros.audio import AudioFormat, SampleFormat
-from ser_ros.errors import UnknownSampleFormat
+from ser_ros.audio import AudioFormat
 from ser_ros.features import Image
 from ser_ros.framing import SECOND
 from ser_ros.health import Report
@@ -23,9 +22,6 @@ from ser_ros.msg import Emotion, EmotionState
 
 _MOST_LOST = 2**32 - 1
 """The largest count that a message holds."""
-
-_UNCOMPRESSED = ("", "wave", "wav", "pcm", "raw")
-"""What `audio_info` calls audio that is not compressed."""
 
 
 def time_of(ns: int) -> Time:
@@ -65,11 +61,7 @@ def audio_info(fmt: AudioFormat) -> AudioInfo:
 
 def audio_format(info: AudioInfo) -> AudioFormat:
     """Raises `UnknownSampleFormat` or `UnsupportedFormat`."""
-    if info.coding_format.lower() not in _UNCOMPRESSED:
-        raise UnknownSampleFormat(info.coding_format, SampleFormat.__members__)
-    return AudioFormat(
-        int(info.sample_rate), int(info.channels), SampleFormat.named(info.sample_format)
-    )
+    return AudioFormat.told(info.sample_rate, info.channels, info.sample_format, info.coding_format)
 
 
 def _of_window(heard: Heard, model: str) -> dict[str, Any]:

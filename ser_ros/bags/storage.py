@@ -1,0 +1,218 @@
+"""The files of a bag: each opened as well as it can be, whole or not."""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from shutil import copyfile
+from typing import Any, Protocol, cast
+from urllib.parse import quote
+
+import apsw
+from rosbags.interfaces import (
+    Connection,
+    ConnectionExtRosbag2,
+    MessageDefinition,
+    MessageDefinitionFormat,
+)
+from rosbags.rosbag2.errors import ReaderError
+from rosbags.rosbag2.storage_mcap import McapReader
+from rosbags.rosbag2.storage_sqlite3 import Sqlite3Reader
+
+from ser_ros.bags.mending import MendedFile
+from ser_ros.bags.zstandard import unpack, zstd
+from ser_ros.errors import BagUnreadable, CannotWrite
+
+SUFFIXES = (".mcap", ".db3", ".mcap.zstd", ".db3.zstd")
+"""How the files of a bag end."""
+
+UNREADABLE = (
+    ReaderError,
+    zstd.ZstdError,
+    apsw.Error,
+    sqlite3.Error,
+    struct.error,
+    AssertionError,
+    EOFError,
+    LookupError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What reading damaged bytes raises, in rosbags and below it: it trusts what it reads."""
+
+Found = tuple[Connection, int, bytes]
+"""Whose message it is, when it was received in ns, and its bytes as they were written."""
+
+
+class Storage(Protocol):
+    """One file of a bag."""
+
+    connections: list[Connection]
+
+    def messages(self, connections: Collection[Connection]) -> Iterator[Found]: ...
+
+    def close(self) -> None: ...
+
+
+class _Scanned(McapReader):
+    """An MCAP file in the order in which it was written, where it has no index to sort by."""
+
+    def messages(
+        self, connections: Collection[Connection], start: int | None = None, stop: int | None = None
+    ) -> Any:
+        # rosbags would refuse a clock that was set back in the middle of a recording.
+        read = super().messages if self.chunks else self.messages_scan
+        return read(connections, start, stop)
+
+
+def open_storage(path: Path, spare: Path) -> tuple[Storage, str]:
+    """Open a file of a bag; return with it what is wrong with it, or an empty text.
+
+    `spare` is an empty folder for what has to be unpacked. Raises `BagUnreadable` where nothing of
+    the file can be read, `CannotWrite` where there is no room to unpack it.
+    """
+    fault = ""
+    try:
+        if path.suffix == ".zstd":
+            unpacked = spare / path.stem
+            if not _with_room(spare, lambda: unpack(path, unpacked)):
+                fault = "is cut off"
+            path = unpacked
+        storage, found = _open_mcap(path) if path.suffix == ".mcap" else _open_sqlite(path, spare)
+        return storage, found or fault
+    except UNREADABLE as error:
+        raise BagUnreadable(path, _why(error)) from error
+
+
+def _why(error: BaseException) -> str:
+    why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(why).rstrip(".")
+
+
+def _with_room(spare: Path, work: Any) -> Any:
+    try:
+        return work()
+    except OSError as error:
+        if error.filename is not None and not str(error.filename).startswith(str(spare)):
+            raise
+        raise CannotWrite(spare, f"{_why(error)}; TMPDIR names another place") from error
+
+
+def _open_mcap(path: Path) -> tuple[Storage, str]:
+    reader = _Scanned(path)
+    try:
+        reader.open()
+        return cast(Storage, reader), ""
+    except UNREADABLE:
+        if path.stat().st_size == 0:
+            raise ValueError("it is empty") from None
+    mended = _Scanned(cast(Any, MendedFile(path)))
+    mended.open()
+    return cast(Storage, mended), "is cut off"
+
+
+def _open_sqlite(path: Path, spare: Path) -> tuple[Storage, str]:
+    fault = ""
+    with path.open("rb") as file:
+        if file.read(16) != b"SQLite format 3\0":
+            raise ValueError("it does not begin as SQLite does")
+    left = [name for name in (f"{path}-wal", f"{path}-journal") if _size(Path(name))]
+    if left:
+        # A writer that was killed left these; SQLite puts things right, in a copy.
+        copy = spare / path.name
+        for name in (str(path), *left):
+            target = copy.with_name(copy.name + name.removeprefix(str(path)))
+            if target != Path(name):
+                _with_room(spare, lambda name=name, target=target: copyfile(name, target))
+        fault, path = "was not ended", copy
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    elif set("?#%") & set(str(path)):
+        link = spare / "bag.db3"  # for rosbags makes a URI of the name as it is
+        link.symlink_to(path.resolve())
+        path = link
+    reader = Sqlite3Reader(path)
+    try:
+        reader.open()
+        return cast(Storage, reader), fault
+    except UNREADABLE:
+        return _Salvaged(path), "is cut off"
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+class _Salvaged:
+    """A damaged SQLite bag, read row by row until there is none that is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True)
+        # Otherwise SQLite refuses a file that is shorter than its head says.
+        self._database.execute("PRAGMA writable_schema=ON")
+        try:
+            self.connections = self._topics()
+            counts = dict.fromkeys((topic.id for topic in self.connections), 0)
+            for topic, _, _ in self._rows():
+                if topic in counts:
+                    counts[topic] += 1
+        except BaseException:
+            self.close()
+            raise
+        self.connections = [topic._replace(msgcount=counts[topic.id]) for topic in self.connections]
+
+    def messages(self, connections: Collection[Connection]) -> Iterator[Found]:
+        wanted = {connection.id: connection for connection in connections}
+        for topic, received_ns, data in self._rows():
+            if topic in wanted:
+                yield wanted[topic], received_ns, data
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _rows(self) -> Iterator[tuple[int, int, bytes]]:
+        """Yield (topic, ns, message) in the order of writing."""
+        query = "SELECT topic_id, timestamp, data FROM messages NOT INDEXED ORDER BY id"
+        try:
+            for topic, received_ns, data in self._database.execute(query):
+                if isinstance(received_ns, int) and isinstance(data, bytes):
+                    yield topic, received_ns, data
+        except sqlite3.Error:
+            return
+
+    def _topics(self) -> list[Connection]:
+        definitions = self._definitions()
+        none = MessageDefinition(MessageDefinitionFormat.NONE, "")
+        rows = self._database.execute("SELECT id, name, type FROM topics ORDER BY id")
+        return [
+            Connection(
+                number,
+                name,
+                kind,
+                definitions.get(kind, none),
+                "",
+                0,
+                ConnectionExtRosbag2("cdr", []),
+                self,
+            )
+            for number, name, kind in rows
+        ]
+
+    def _definitions(self) -> dict[str, MessageDefinition]:
+        query = "SELECT topic_type, encoding, encoded_message_definition FROM message_definitions"
+        formats = {"ros2msg": MessageDefinitionFormat.MSG, "ros2idl": MessageDefinitionFormat.IDL}
+        try:
+            rows: Sequence[tuple[str, str, str]] = self._database.execute(query).fetchall()
+        except sqlite3.Error:  # bags before Iron have no such table
+            return {}
+        return {
+            kind: MessageDefinition(formats[form], text)
+            for kind, form, text in rows
+            if form in formats
+        }
