@@ -77,15 +77,12 @@ class BagWriter:
         except (OSError, sqlite3.Error) as error:
             raise _refusal(path, error) from error
 
-    def add_topic(self, name: str, kind: str, qos: Sequence[Qos] = (), own: str = "") -> None:
-        """Make a topic known; a second time does nothing. Raises `TypeUnknown`.
-
-        `own` names it among ours, where a bag has a topic with several types.
-        """
-        if (own or name) in self._topics:
+    def add_topic(self, name: str, kind: str, qos: Sequence[Qos] = ()) -> None:
+        """Make a topic known; a second time does nothing. Raises `TypeUnknown`."""
+        if name in self._topics:
             return
         with self._guarded() as writer:
-            self._topics[own or name] = writer.add_connection(
+            self._topics[name] = writer.add_connection(
                 name, kind, typestore=know(kind), offered_qos_profiles=qos
             )
 

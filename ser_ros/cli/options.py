@@ -17,6 +17,18 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=positive, default=1, help="threads of the network (1)")
 
 
+def add_bag_writing_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--storage", default="mcap", choices=("mcap", "sqlite3"), help="format of the bag (mcap)"
+    )
+    parser.add_argument(
+        "--compression",
+        default="none",
+        choices=("none", "message", "file"),
+        help="with zstd, each message or the whole file (none)",
+    )
+
+
 def positive(text: str) -> int:
     """Read a whole number of at least 1."""
     try:

@@ -1,0 +1,45 @@
+"""`bag`: what a robot heard, recorded and replayed; a file for each verb."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from importlib.util import find_spec
+
+from ser_ros.errors import RosbagsMissing
+
+HELP = "bags of what a robot heard: record, make of labelled clips, look into"
+EXAMPLE = """  python -m ser_ros bag record monday --seconds 60
+  python -m ser_ros bag make recordings/manifest.csv demo
+  python -m ser_ros bag info monday demo"""
+
+VERBS = (
+    "record",
+    "make",
+    "info",
+    "play",
+    "evaluate",
+)
+"""Each is the module `bag_VERB` beside this one, made like a command. It imports `ser_ros.bags`
+only when it runs: the help is there also where rosbags is not."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name in VERBS:
+        module = import_module(f"ser_ros.cli.bag_{name}")
+        verb = verbs.add_parser(
+            name,
+            help=module.HELP,
+            description=module.HELP,
+            epilog=f"example:\n{module.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(verb)
+        verb.set_defaults(verb_to_run=module.run)
+
+
+def run(options: argparse.Namespace) -> int:
+    if find_spec("rosbags") is None:
+        raise RosbagsMissing
+    return int(options.verb_to_run(options))
