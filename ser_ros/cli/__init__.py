@@ -14,5 +14,7 @@ COMMANDS = (
     "devices",
     "record",
     "run",
+    "bag",
+    "watch",
     "benchmark",
 )

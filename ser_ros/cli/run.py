@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Listen until the files are over or Ctrl-C; 1 where a node could not start."""
-    _check_ros()
+    check_ros()
     if options.microphone and options.files:
         raise SerError("--microphone and FILE exclude each other; give one of them.")
     files = [Path(name) for name in options.files]
@@ -73,7 +73,8 @@ def run(options: argparse.Namespace) -> int:
     )
 
 
-def _check_ros() -> None:
+def check_ros() -> None:
+    """Raise `RosMissing` where ROS or its messages are not found."""
     for module in ("rclpy", "audio_common_msgs", "ser_ros.msg", "ser_ros.srv"):
         if find_spec(module) is None:
             raise RosMissing(module)
