@@ -31,6 +31,7 @@ setup(
         "ser_ros.definitions.ser_ros": ["*.msg"],
         "ser_ros.models": ["**/*"],
         "ser_ros.recordings": ["*"],
+        "ser_ros.report": ["page.css", "page.html"],
     },
     install_requires=[
         "numpy>=1.26",
@@ -47,6 +48,7 @@ setup(
         "openvino": ["openvino>=2025.0"],
         "train": [
             "audiomentations>=0.43",
+            "jinja2>=3.1",
             "librosa>=0.11",
             "matplotlib>=3.9",
             "onnx>=1.18",

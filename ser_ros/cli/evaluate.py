@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from ser_ros.evaluation.calibration import mean_probabilities
 from ser_ros.evaluation.clips import Heard, items_of
 from ser_ros.evaluation.conditions import CONDITIONS, NOISES, conditions
 from ser_ros.evaluation.judging import Judged, Task, classifier_of, judge
+from ser_ros.evaluation.provenance import origin
 from ser_ros.evaluation.results import finite
 from ser_ros.evaluation.seen import acquaintance
 from ser_ros.evaluation.silence import claimed, silent_items
@@ -32,6 +34,8 @@ from ser_ros.evaluation.study import measure
 from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
 from ser_ros.files import write_text
 from ser_ros.labels import NEUTRAL
+from ser_ros.report.files import report_files
+from ser_ros.report.folder import PAGE, check_place
 from ser_ros.voices import MODES, NONE
 
 HELP = "score a model on labelled recordings"
@@ -79,6 +83,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure everything of a model that has heard none of these speakers, and write "
         "RESULTS.md with pictures",
     )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FOLDER",
+        help="write what was heard window by window, and a page to read, to this folder",
+    )
     parser.add_argument("--jobs", type=positive, default=1, help="processes that listen (1)")
     parser.add_argument("--seed", type=int, default=0, help="of the intervals and the noise (0)")
     parser.add_argument(
@@ -90,6 +100,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Score every clip that can be read; 1 if some could not."""
     clips = read_manifest(options.manifest)
+    if options.report:
+        check_place(options.report)
     if options.fold is not None:
         clips = [clip for clip in clips if clip.fold == options.fold]
         if not clips:
@@ -152,6 +164,12 @@ def run(options: argparse.Namespace) -> int:
         _print_no_speech(found["no_speech"])
     if options.results:
         _write_results(options, task, clips)
+    if options.report:
+        command = shlex.join(["python", "-m", "ser_ros", *sys.argv[1:]])
+        told = origin(command, options.seed)
+        scored = [item.clip for item in items]
+        report_files(task, scored, Path(options.manifest), told, options.report, options.jobs)
+        print(f"\nThe report is {options.report / PAGE}.")
     if options.json:
         content = scores | {
             "model": bundle.name,

@@ -76,20 +76,24 @@ def draw(results: Results, folder: Path) -> dict[str, Path]:
     return drawn
 
 
-def _reliability(figure: Figure, results: Results) -> None:
-    bins = results["calibration"]["bins"]
-    axes = figure.subplots()
+def paint_reliability(axes: Axes, bins: Sequence[Results], what: str = "clips") -> None:
+    """Draw what is right against what was claimed, and how often each was claimed."""
     said = [b["confidence"] for b in bins]
     right = [b["accuracy"] for b in bins]
     share = np.array([b["n"] for b in bins]) / sum(b["n"] for b in bins)
     width = bins[0]["high"] - bins[0]["low"]
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="as sure as right")
     left = [b["low"] for b in bins]
-    axes.bar(left, share, width, align="edge", color="#cfe3f1", label="share of clips")
+    axes.bar(left, share, width, align="edge", color="#cfe3f1", label=f"share of {what}")
     axes.plot(said, right, color=BLUE, marker="o", markersize=4, label="measured")
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy")
-    axes.set_title(f"Reliability, ECE {_value(results['calibration']['ece_pooled'])}")
     axes.legend(loc="upper left")
+
+
+def _reliability(figure: Figure, results: Results) -> None:
+    axes = figure.subplots()
+    paint_reliability(axes, results["calibration"]["bins"])
+    axes.set_title(f"Reliability, ECE {_value(results['calibration']['ece_pooled'])}")
 
 
 def _risk_coverage(figure: Figure, results: Results) -> None:

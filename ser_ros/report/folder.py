@@ -1,0 +1,91 @@
+"""The folder of a report: written aside and then renamed, or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ser_ros.errors import CannotWrite, NotAReport, UnreadableReport
+
+JSON, CSV, PAGE = "report.json", "windows.csv", "report.html"
+
+KIND, SCHEMA = "ser_ros report", 1
+"""What `report.json` says that it is; the number rises with its layout."""
+
+
+def check_place(folder: Path) -> None:
+    """Hold that a report can be written there, before anybody listens for an hour.
+
+    Raises `NotAReport` for a folder that holds anything else, `CannotWrite` for a closed one.
+    """
+    place = folder.resolve()
+    try:
+        _hold_replaceable(folder, place)
+        above = next(parent for parent in place.parents if parent.exists())
+    except OSError as error:
+        raise CannotWrite(folder, error.strerror or str(error)) from error
+    if not above.is_dir():
+        raise CannotWrite(folder, f"'{above}' is no folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise CannotWrite(folder, "Permission denied")
+
+
+def _hold_replaceable(folder: Path, place: Path) -> None:
+    if not place.exists():
+        return
+    if not place.is_dir():
+        raise NotAReport(folder, "is no folder")
+    there = {path.name for path in place.iterdir()}
+    strangers = sorted(there - {JSON, CSV, PAGE})
+    if strangers:
+        raise NotAReport(folder, f"holds '{strangers[0]}'")
+    if there:
+        try:
+            read_figures(place)
+        except UnreadableReport as error:
+            raise NotAReport(folder, "holds files of these names that are no report") from error
+
+
+@contextmanager
+def made_aside(folder: Path) -> Iterator[Path]:
+    """Give a folder to write to; it takes the place of `folder` once the block has ended well.
+
+    Raises what `check_place` does, and leaves the report that was there before.
+    """
+    check_place(folder)
+    place = folder.resolve()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as aside:
+            new, old = Path(aside, "new"), Path(aside, "old")
+            new.mkdir()
+            yield new
+            if place.exists():
+                place.rename(old)
+            try:
+                new.rename(place)
+            except OSError:
+                if old.exists():
+                    old.rename(place)
+                raise
+    except OSError as error:
+        raise CannotWrite(folder, error.strerror or str(error)) from error
+
+
+def read_figures(folder: Path) -> dict[str, Any]:
+    """Return what `report.json` holds. Raises `UnreadableReport`."""
+    path = folder / JSON
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnreadableReport(path, getattr(error, "strerror", None) or str(error)) from error
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise UnreadableReport(path, "it is no report of ser_ros")
+    if content.get("schema") != SCHEMA:
+        raise UnreadableReport(path, f"its schema is {content.get('schema')}, expected {SCHEMA}")
+    return content
