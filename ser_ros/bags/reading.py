@@ -197,6 +197,13 @@ class Bag:
             raise SeveralAudioTopics(self.path, [t.name for t in heard])
         return heard[0].name
 
+    def topic(self, name: str) -> Topic:
+        """Return a topic by its name, its first slash or not. Raises `TopicUnknown`."""
+        for topic in self.topics:
+            if topic.name.strip("/") == name.strip("/"):
+                return topic
+        raise TopicUnknown(self.path, name, [topic.name for topic in self.topics])
+
     def companions(self, audio: str | None) -> dict[str, str]:
         """Return the topics that belong to the sound, by type: its format, its truth, and so on.
 
@@ -225,13 +232,18 @@ class Bag:
             wanted = [c for c in storage.connections if topics is None or c.topic in topics]
             if not wanted:
                 continue
+            promised = sum(one.msgcount for one in wanted)
             try:
                 for one, log_ns, data in storage.messages(wanted):
+                    promised -= 1
                     if data[:4] == MAGIC:
                         data = zstd.decompress(data)
                     yield Message(one.topic, one.msgtype, log_ns, data)
             except UNREADABLE as error:
                 self._cut(f"{file.name} is damaged ({error}); what comes after that is not read.")
+            else:
+                if promised > 0:
+                    self._cut(f"{file.name} is damaged; {promised} of its messages are not found.")
 
     def records(self, audio: str | None) -> Iterator[Record]:
         """Yield the sound of a topic, and what belongs to it, in the order of receipt.

@@ -38,6 +38,7 @@ UNREADABLE = (
     AssertionError,
     EOFError,
     LookupError,
+    MemoryError,
     OSError,
     OverflowError,
     RuntimeError,
