@@ -29,6 +29,9 @@ _QUIETEST_DBFS = -60.0
 _HEAD = 9
 """Characters of the word before a row."""
 
+_TAIL = 10
+"""Characters behind a bar: ` -31 dBFS`."""
+
 _LAST = ("(heard last)", "")
 """What stands beside a state that is not, or is, of now."""
 
@@ -173,7 +176,7 @@ def _classes(board: Board, at: Moment) -> list[Row]:
     for label, p in zip(said.labels, said.probabilities, strict=False):
         marks = "<" if label == said.label else " "
         row = Text(set_cell_size(label, head - 1) + " ")
-        row.append(_bar(p, at.width - head - 8, at), _hue(label, board))
+        row.append(_bar(p, at.width - head - _TAIL, at), _hue(label, board))
         row.append(f" {_percent(p)} {marks}")
         found.append((_CLASS, row))
     return found
@@ -183,7 +186,7 @@ def _meters(board: Board, at: Moment) -> list[Row]:
     said = board.emotion
     if said is None:
         return []
-    width = at.width - _HEAD - 10
+    width = at.width - _HEAD - _TAIL
     loud = 1.0 - said.level_dbfs / _QUIETEST_DBFS
     level, speech = Text("level".ljust(_HEAD)), Text("speech".ljust(_HEAD))
     level.append(_bar(loud, width, at), "green" if said.level_dbfs < -3 else "red")

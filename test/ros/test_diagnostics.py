@@ -31,6 +31,10 @@ NODES: dict[type[ManagedNode], dict[str, object]] = {
 }
 
 
+def name_of(kind: type[ManagedNode]) -> str:
+    return kind.__name__.removesuffix("Node").lower()
+
+
 def analyzers() -> dict[str, Any]:
     file = yaml.safe_load((ROOT / "config" / "diagnostics_aggregator.yaml").read_text())
     return file["analyzers"]["ros__parameters"]["ser_ros"]["analyzers"]
@@ -93,8 +97,8 @@ def test_ranges_and_descriptions_are_told_to_who_asks(
     graph: Graph, kind: type[ManagedNode]
 ) -> None:
     """By the service that rqt_reconfigure asks."""
-    name = kind.__name__.removesuffix("Node").lower()
-    graph.start(name, **{k: f"{v}" for k, v in NODES[kind].items()})
+    name = name_of(kind)
+    graph.start(name, **NODES[kind])
     request = DescribeParameters.Request(names=[spec.name for spec in kind.SPECS])
     answer = graph.call(DescribeParameters, f"/{name}/describe_parameters", request)
     for spec, told in zip(kind.SPECS, answer.descriptors, strict=True):
@@ -103,3 +107,23 @@ def test_ranges_and_descriptions_are_told_to_who_asks(
         ranges += [(span.from_value, span.to_value) for span in told.integer_range]
         assert ranges == ([] if spec.low is None else [(spec.low, spec.high)])
         assert all(choice in told.additional_constraints for choice in spec.choices)
+
+
+def documented(node: str) -> set[str]:
+    """Return the keys that the README explains for a node."""
+    table = (ROOT / "README.md").read_text().partition("| key | node |")[2].partition("\n\n")[0]
+    rows = [row.split("|")[1:3] for row in table.splitlines() if row.startswith("| `")]
+    return {key for keys, of in rows if of.strip() == node for key in re.findall("`([^`]+)`", keys)}
+
+
+def test_the_readme_explains_every_key_and_no_other(graph: Graph, long_speech: Samples) -> None:
+    said = {}
+    for kind, parameters in NODES.items():
+        graph.start(name_of(kind), **parameters)
+        said[name_of(kind)] = graph.diagnostics(name_of(kind))
+    graph.speak(long_speech)
+    graph.until(lambda: said["inference"]().get("windows judged", "0") != "0", "a window")
+    for name, newest in said.items():
+        graph.until(newest, f"what {name} says")
+        keys = {re.sub("^label .*", "label ...", key) for key in newest()}
+        assert keys - {"level", "message"} == documented(name)
