@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +57,8 @@ def page(
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "percent": words.percent,
-        "seconds": words.seconds,
+        "percent": lambda share: unbroken(words.percent(share)),
+        "seconds": lambda value: unbroken(words.seconds(value)),
         "interval": words.interval,
         "many": words.many,
     }
@@ -65,7 +66,7 @@ def page(
     shown = _timelines(sources, labels)
     return environment.get_template("page.html").render(
         content,
-        lead=list(words.lead(content)),
+        lead=[unbroken(sentence) for sentence in words.lead(content)],
         chart=_charts(content, labels),
         cards=[(mistake, _evidence(mistake, sources, features)) for mistake in wrong],
         timelines=shown,
@@ -75,6 +76,11 @@ def page(
         megabytes=TIMELINES_BYTES // 1_000_000,
         version=__version__,
     )
+
+
+def unbroken(text: str) -> str:
+    """Keep a number and its unit on one line."""
+    return re.sub(r"(?<=\d) (?=%|(?:s|min|h)\b)", "\N{NO-BREAK SPACE}", text)
 
 
 def _charts(content: Found, labels: tuple[str, ...]) -> dict[str, str]:

@@ -63,21 +63,22 @@ def windows_of(sources: Sequence[Source]) -> list[Judged]:
 
 
 def utterances_of(sources: Sequence[Source]) -> list[Utterance]:
-    """Return the labelled stretches.
+    """Return the labelled stretches of all sources."""
+    return utterances_in([window for source in sources for window in source.windows])
 
-    Where windows do not say which they lie in, those that follow one another with the same truth
-    and speaker are one.
+
+def utterances_in(windows: Sequence[Judged]) -> list[Utterance]:
+    """Return the labelled stretches that windows, in their order, lie in.
+
+    Where windows do not say which, those that follow one another with the same truth and speaker
+    are one.
     """
-    found = []
-    for source in sources:
-        for (truth, _, _), windows in groupby(source.windows, _stretch):
-            if truth:
-                found.append(Utterance(tuple(windows)))
-    return found
+    stretches = [tuple(inside) for _, inside in groupby(windows, _stretch)]
+    return [Utterance(stretch) for stretch in stretches if stretch[0].truth]
 
 
-def _stretch(window: Judged) -> tuple[str, str, int]:
-    return (window.truth, window.speaker, window.utterance)
+def _stretch(window: Judged) -> tuple[str, str, str, int]:
+    return (window.source, window.truth, window.speaker, window.utterance)
 
 
 def voice_of(unit: Unit) -> str:

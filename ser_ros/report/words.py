@@ -11,18 +11,15 @@ from ser_ros.evaluation.judged import Source
 
 Found = Mapping[str, Any]
 
-_NARROW = "\N{NO-BREAK SPACE}"
-"""Between a number and its unit."""
-
 
 def seconds(value: float) -> str:
     """Write a length of time: `3.2 s`, `4 min 05 s`, `2 h 03 min`."""
     if value < 59.95:
-        return f"{value:.1f}{_NARROW}s"
+        return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     if minutes < 60:
-        return f"{minutes}{_NARROW}min {rest:02d}{_NARROW}s"
-    return f"{minutes // 60}{_NARROW}h {minutes % 60:02d}{_NARROW}min"
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def many(count: int, one: str, several: str = "") -> str:
@@ -30,7 +27,7 @@ def many(count: int, one: str, several: str = "") -> str:
 
 
 def percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}{_NARROW}%"
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def interval(found: Found | None) -> str:
