@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from ser_ros.errors import RosbagsMissing
 
-HELP = "bags of what a robot heard: record, make of labelled clips, look into"
+HELP = "bags of what a robot heard: record, make of labelled clips, look into, compare"
 EXAMPLE = """  python -m ser_ros bag record monday --seconds 60
   python -m ser_ros bag make recordings/manifest.csv demo
   python -m ser_ros bag info monday demo"""
@@ -19,6 +19,7 @@ VERBS = (
     "info",
     "play",
     "evaluate",
+    "compare",
 )
 """Each is the module `bag_VERB` beside this one, made like a command. It imports `ser_ros.bags`
 only when it runs: the help is there also where rosbags is not."""
