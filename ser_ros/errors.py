@@ -16,7 +16,7 @@
     ├── BagError         BagMissing · BagUnreadable · BagThere · BagOfBags · RosbagsMissing
     │                    NoAudioTopic · SeveralAudioTopics · AudioTypeUnknown · TopicUnknown
     │                    TypeUnknown · MessageUnreadable · FieldMissing
-    │                    BadTrack · NothingRecorded
+    │                    BadTrack · NothingRecorded · NothingToPlay · NoBagHeard
     ├── FileError        CannotWrite
     ├── ReportError      NotAReport · UnreadableReport · NothingInCommon
     ├── RosError         RosMissing · RosRefused · NotReady
@@ -455,6 +455,22 @@ class BadTrack(BagError):
         )
 
 
+class NothingToPlay(BagError):
+    def __init__(self, path: Path | str, topics: Iterable[str]) -> None:
+        super().__init__(
+            f"The bag '{path}' has nothing to play (its topics: {_listed(topics) or 'none'}); "
+            "name others with --topics, or install the messages of theirs."
+        )
+
+
+class NoBagHeard(BagError):
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"None of {count} bag(s) could be heard, so there is nothing to report; see what was "
+            "said of each."
+        )
+
+
 class NothingRecorded(BagError):
     def __init__(self, path: Path | str, topics: Iterable[str]) -> None:
         super().__init__(
@@ -618,10 +634,10 @@ class ViewDamaged(TrainingError):
 
 
 class ProcessLost(TrainingError):
-    def __init__(self, what: str) -> None:
+    def __init__(self, did: str, option: str) -> None:
         super().__init__(
-            f"A process that made {what} was ended from outside, maybe for want of memory; begin "
-            "again with a smaller number of `threads`."
+            f"A process that {did} was ended from outside, maybe for want of memory; what was done "
+            f"is kept: begin again with a smaller number of {option}."
         )
 
 

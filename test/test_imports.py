@@ -23,7 +23,8 @@ ORDER = (
     ("tracking", "display", "corpora", "voices"),
     ("bags",),
     ("hearing", "network", "evaluation", "watching"),
-    ("training", "nodes", "report"),
+    ("replay",),
+    ("fleet", "training", "nodes", "report"),
     ("benchmark",),
     ("cli",),
     ("__main__",),
@@ -121,9 +122,17 @@ def test_no_circle_within_a_room():
 
 
 ROS = {"rclpy", "rcl_interfaces", "lifecycle_msgs", "audio_common_msgs", "builtin_interfaces"}
-ROS |= {"std_msgs", "std_srvs", "sensor_msgs", "diagnostic_msgs", "launch", "launch_ros"}
+ROS |= {
+    "std_msgs",
+    "std_srvs",
+    "sensor_msgs",
+    "rosgraph_msgs",
+    "diagnostic_msgs",
+    "launch",
+    "launch_ros",
+}
 GENERATED_AND_NODES = ("ser_ros.msg", "ser_ros.srv", "ser_ros.nodes")
-DOORS = {"cli.bag_record", "cli.run", "cli.watch"}
+DOORS = {"cli.bag_play", "cli.bag_record", "cli.run", "cli.watch"}
 """Commands that need ROS."""
 
 

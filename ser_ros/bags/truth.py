@@ -70,13 +70,25 @@ class Truths:
         Stretches of the same label and speaker count together.
         """
         covered: dict[tuple[str, str], int] = defaultdict(int)
-        first = bisect_left(self._starts, start_ns - self._longest_ns)
-        for span in self.spans[first : bisect_left(self._starts, end_ns)]:
-            common_ns = min(end_ns, span.end_ns) - max(start_ns, span.start_ns)
-            if common_ns > 0:
-                covered[span.label, span.speaker] += common_ns
+        for index, common_ns in self._within(start_ns, end_ns):
+            span = self.spans[index]
+            covered[span.label, span.speaker] += common_ns
         most = max(covered, key=lambda key: covered[key], default=("", ""))
         return most if covered[most] >= _SHARE * (end_ns - start_ns) else ("", "")
+
+    def stretch(self, start_ns: int, end_ns: int) -> int:
+        """Return the index of the stretch that covers the most of a window; -1 for none."""
+        within = self._within(start_ns, end_ns)
+        return max(within, key=lambda found: found[1], default=(-1, 0))[0]
+
+    def _within(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, int]]:
+        """Yield each stretch that reaches into a window, as its index and the common time."""
+        first = bisect_left(self._starts, start_ns - self._longest_ns)
+        for index in range(first, bisect_left(self._starts, end_ns)):
+            span = self.spans[index]
+            common_ns = min(end_ns, span.end_ns) - max(start_ns, span.start_ns)
+            if common_ns > 0:
+                yield index, common_ns
 
 
 # ── label tracks ──────────────────────────────────────────────────────────────────────────────

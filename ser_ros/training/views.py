@@ -88,7 +88,7 @@ class Views:
                         np.savez(aside, **{str(i): v for i, v in enumerate(views)})  # type: ignore[arg-type]
                     report(done, len(missing))
             except BrokenProcessPool as error:
-                raise ProcessLost("views of the clips") from error
+                raise ProcessLost("made views of the clips", "`threads`") from error
             except BaseException:  # a full disk or Ctrl-C does not wait for what nobody will keep
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

@@ -1,0 +1,219 @@
+"""Many bags, a robot's or a fleet's week: one plain map, over processes or a Dask cluster.
+
+What was heard of a bag is kept until all are done, so an interrupted run goes on where it stopped,
+and a bag that cannot be used is told and does not stop the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from ser_ros import __version__
+from ser_ros.bags.reading import open_bag
+from ser_ros.bundle import Bundle
+from ser_ros.classifier import Classifier
+from ser_ros.errors import BadValue, MissingExtra, ProcessLost, SerError
+from ser_ros.evaluation.judged import Judged, Source
+from ser_ros.files import write_text
+from ser_ros.replay import Replay, digest, replay
+
+
+@dataclass(frozen=True)
+class Job:
+    """A bag to hear, and what hears it."""
+
+    wanted: Replay
+    model: Path
+    runtime: str = "auto"
+    threads: int = 1
+    min_speech_ratio: float | None = None
+    uncertain_below: float | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a bag could not be heard."""
+
+    bag: Path
+    sentence: str
+
+
+Outcome = Source | Failure
+
+
+def hear_all(
+    jobs: Sequence[Job],
+    work: Path | None = None,
+    processes: int = 1,
+    dask: str = "",
+    heard: Callable[[Job, Outcome], None] = lambda job, outcome: None,
+) -> list[Outcome]:
+    """Hear every bag, and return what came of each, in the order of the jobs.
+
+    What was heard is kept in `work`, and taken from there where it is. `heard` is told of each bag
+    as it is done. Raises `ProcessLost` where a process died, `MissingExtra` or `BadValue` for a
+    cluster that cannot be asked; what was done until then is kept.
+    """
+    outcomes: dict[int, Outcome] = {}
+    with _map(len(jobs), processes, dask) as over:
+        for index, outcome in over(_hear, [(job, work) for job in jobs]):
+            outcomes[index] = outcome
+            heard(jobs[index], outcome)
+    return [outcomes[index] for index in range(len(jobs))]
+
+
+def _hear(job: Job, work: Path | None) -> Outcome:
+    """Hear one bag, wherever this runs; only plain values go there and come back."""
+    bag = job.wanted.bag
+    try:
+        kept = None if work is None else work / f"{_key(job)}.json"
+        if kept is not None and (found := _read(kept)) is not None:
+            return found
+        source = replay(_classifier(job), job.wanted)
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_text(kept, json.dumps(_plain(source)))
+        return source
+    except SerError as error:
+        return Failure(bag, str(error))
+    except OSError as error:  # a disk that fails in the middle of a bag
+        return Failure(bag, f"'{bag}' cannot be read to its end: {error.strerror or error}.")
+
+
+def _classifier(job: Job) -> Classifier:
+    sha256 = Bundle.load(job.model).sha256
+    return _loaded(
+        job.model, sha256, job.runtime, job.threads, job.min_speech_ratio, job.uncertain_below
+    )
+
+
+@lru_cache(maxsize=1)  # another network at the same path is another classifier
+def _loaded(
+    model: Path,
+    sha256: str,
+    runtime: str,
+    threads: int,
+    min_speech_ratio: float | None,
+    uncertain_below: float | None,
+) -> Classifier:
+    ratio = {} if min_speech_ratio is None else {"min_speech_ratio": min_speech_ratio}
+    return Classifier(
+        Bundle.load(model), runtime, threads, uncertain_below=uncertain_below, **ratio
+    )
+
+
+# ── what is kept ──────────────────────────────────────────────────────────────────────────────
+
+
+def _key(job: Job) -> str:
+    """Return a name made of everything that decides what is heard."""
+    with open_bag(job.wanted.bag) as bag:
+        of_bag = digest(bag)
+    track = job.wanted.track
+    told = hashlib.sha256(track.read_bytes()).hexdigest() if track and track.is_file() else ""
+    deciding = [
+        __version__,
+        of_bag,
+        told,
+        str(job.wanted.bag),
+        job.wanted.audio,
+        asdict(job.wanted.hearing),
+        Bundle.load(job.model).sha256,
+        job.runtime,
+        job.min_speech_ratio,
+        job.uncertain_below,
+    ]
+    return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:24]
+
+
+def _plain(source: Source) -> dict[str, Any]:
+    fields = {key: value for key, value in vars(source).items() if key != "sound"}
+    return fields | {"windows": [asdict(window) for window in source.windows]}
+
+
+def _read(path: Path) -> Source | None:
+    """Return what was kept; None where there is nothing, or nothing whole."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        windows = tuple(
+            Judged(**{**window, "probabilities": tuple(window["probabilities"])})
+            for window in content.pop("windows")
+        )
+        remarks = tuple(content.pop("remarks"))
+        return Source(**content, windows=windows, remarks=remarks)
+    except (OSError, ValueError, TypeError, LookupError):
+        return None
+
+
+# ── the map ───────────────────────────────────────────────────────────────────────────────────
+
+Task = tuple[Job, Path | None]
+Hear = Callable[[Job, Path | None], Outcome]
+Over = Callable[[Hear, list[Task]], Iterator[tuple[int, Outcome]]]
+"""From what to do with each task to the outcomes, as they come, with the index of the task."""
+
+
+@contextmanager
+def _map(tasks: int, processes: int, dask: str) -> Iterator[Over]:
+    if dask:
+        with _cluster(dask) as over:
+            yield over
+    elif min(processes, tasks) > 1:
+        # Ctrl-C is for the process that a person started; it ends these.
+        with ProcessPoolExecutor(
+            min(processes, tasks),
+            get_context("spawn"),
+            signal.signal,
+            (signal.SIGINT, signal.SIG_IGN),
+        ) as pool:
+            yield lambda hear, jobs: _in_processes(pool, hear, jobs)
+    else:
+        yield lambda hear, jobs: ((i, hear(*job)) for i, job in enumerate(jobs))
+
+
+def _in_processes(
+    pool: ProcessPoolExecutor, hear: Hear, jobs: list[Task]
+) -> Iterator[tuple[int, Outcome]]:
+    futures = {pool.submit(hear, *job): i for i, job in enumerate(jobs)}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool as error:
+        raise ProcessLost("heard bags", "--jobs") from error
+    except BaseException:  # Ctrl-C does not wait for what nobody will see
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Over]:
+    """Give a map over a Dask cluster, whose workers see the same files under the same paths."""
+    try:
+        from distributed import Client
+        from distributed import as_completed as as_dask_completes
+    except ImportError as error:
+        raise MissingExtra("distributed", "dask") from error
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        expected = "the address of a Dask scheduler that answers, such as tcp://host:8786"
+        raise BadValue("--dask", address, expected) from error
+
+    def over(hear: Hear, jobs: list[Task]) -> Iterator[tuple[int, Outcome]]:
+        futures = {client.submit(hear, *job, pure=False): i for i, job in enumerate(jobs)}
+        for future in as_dask_completes(futures):
+            yield futures[future], future.result()
+
+    with client:
+        yield over

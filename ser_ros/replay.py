@@ -1,0 +1,212 @@
+"""A bag heard again: the same chunks, through the same `Hearing` as the node's, without ROS.
+
+What is offline is the clock: the time at which a bag received a message stands for the robot's, and
+no window is dropped for age, for nobody waits. So the windows and probabilities are those that a
+node publishes that keeps up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from ser_ros.audio import AudioFormat, Samples
+from ser_ros.bags.reading import Bag, open_bag
+from ser_ros.bags.records import Chunk, Format, Muted, Truth
+from ser_ros.bags.truth import Track, Truths
+from ser_ros.classifier import Classifier
+from ser_ros.evaluation.judged import Judged, Sound, Source
+from ser_ros.framing import SECOND, AudioStream
+from ser_ros.hearing import Heard, Hearing, HearingConfig
+from ser_ros.labels import LabelSet
+from ser_ros.tracking import TrackingConfig
+
+_GRAIN_S = 0.1
+"""Sound for a report is put together from pieces of this length, each at its own time."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What is heard of a bag, and how."""
+
+    bag: Path
+    track: Path | None = None
+    """Labels that take the place of the bag's own ground truth."""
+    audio: str = ""
+    """The topic of the sound; empty for the one that there is."""
+    hearing: HearingConfig = field(default_factory=HearingConfig)
+
+
+def replay(classifier: Classifier, wanted: Replay) -> Source:
+    """Hear a bag from its beginning to its end.
+
+    Raises `BagError` for a bag that cannot be read or has no sound, `TrackError` for labels that do
+    not fit it.
+    """
+    track = Track(wanted.track) if wanted.track else None
+    with open_bag(wanted.bag) as bag:
+        ear = _Ear(classifier, wanted.hearing)
+        for record in bag.records(bag.audio_topic(wanted.audio)):
+            ear.take(record)
+        if track is not None:
+            truths = track.placed(ear.begin_ns, ear.end_ns)
+        else:
+            truths = Truths.of(ear.truths, bag.name)
+        windows = tuple(
+            _with_truth(w, truths, classifier.bundle.labels, bag.name) for w in ear.windows
+        )
+        return Source(
+            bag.name,
+            str(wanted.bag),
+            digest(bag),
+            ear.seconds,
+            windows,
+            ear.counts(),
+            (*bag.remarks, *ear.told(), *_foreign(truths, classifier.bundle.labels)),
+        )
+
+
+def digest(bag: Bag) -> str:
+    """Return the SHA-256 of what a bag's files hold, one after the other."""
+    found = hashlib.sha256()
+    for path in bag.files:
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()
+
+
+class _Ear:
+    """A fold over a bag's records."""
+
+    def __init__(self, classifier: Classifier, config: HearingConfig) -> None:
+        tracking = TrackingConfig(uncertain_below=classifier.calibration.uncertain_below)
+        self.windows: list[Judged] = []
+        self.truths: list[Truth] = []
+        self.begin_ns, self.end_ns = 0, 0
+        """Of the sound, by its stamps."""
+        self._hearing = Hearing(classifier, config, tracking, time.perf_counter)
+        self._format: AudioFormat | None = AudioFormat()  # what the node takes it for, untold
+        self._window_s = classifier.bundle.features.window_s
+        self._chunks = 0
+        self._odd: dict[str, str] = {}
+
+    @property
+    def seconds(self) -> float:
+        return (self.end_ns - self.begin_ns) / SECOND
+
+    def take(self, record: object) -> None:
+        match record:
+            case Chunk():
+                self._hear(record)
+            case Format():
+                self._format = record.format
+                if record.refusal:
+                    self._odd.setdefault("audio_info", record.refusal)
+            case Muted():
+                self._hearing.mute.say(record.muted, record.log_ns)
+            case Truth():
+                self.truths.append(record)
+
+    def _hear(self, chunk: Chunk) -> None:
+        fmt = self._format
+        if fmt is None:
+            self._hearing.counts["refused"] += 1
+            return
+        duration_ns = len(chunk.data) // fmt.bytes_per_frame * SECOND // fmt.rate
+        start_ns = chunk.stamp_ns or chunk.log_ns - duration_ns
+        self.begin_ns = min(self.begin_ns, start_ns) if self._chunks else start_ns
+        self.end_ns = max(self.end_ns, start_ns + duration_ns)
+        self._chunks += 1
+        for remark in self._hearing.chunk(chunk.data, fmt, chunk.stamp_ns, chunk.log_ns):
+            self._odd.setdefault(remark.kind, remark.sentence)
+        while (heard := self._hearing.next()) is not None:
+            self.windows.append(self._judged(heard))
+
+    def _judged(self, heard: Heard) -> Judged:
+        estimate, stamp_ns = heard.estimate, heard.window.stamp_ns
+        return Judged(
+            source="",
+            stamp_ns=stamp_ns,
+            start_s=(stamp_ns - self.begin_ns) / SECOND,
+            duration_s=self._window_s,
+            label=estimate.label,
+            confidence=estimate.confidence,
+            probabilities=tuple(estimate.probabilities.tolist()),
+            speech_ratio=estimate.speech_ratio,
+            level_dbfs=estimate.level_dbfs,
+            latency_s=heard.latency_s,
+            lost=heard.lost,
+        )
+
+    def counts(self) -> dict[str, int]:
+        total: Counter[str] = Counter()
+        total.update(self._hearing.counts)
+        total.update(self._hearing.stream.counts)
+        total["samples_lost"] = sum(window.lost for window in self.windows)
+        return dict(sorted(total.items()))
+
+    def told(self) -> list[str]:
+        """Return a sentence for each kind of oddity, and how often it came."""
+        counts = self.counts()
+        return [
+            f"{sentence} ({counts[kind]} times)" if counts.get(kind, 1) > 1 else sentence
+            for kind, sentence in self._odd.items()
+        ]
+
+
+def _with_truth(window: Judged, truths: Truths, labels: LabelSet, name: str) -> Judged:
+    start_ns = window.stamp_ns
+    end_ns = start_ns + round(window.duration_s * SECOND)
+    word, speaker = truths.at(start_ns, end_ns)
+    index = labels.index(word) if word else None
+    if index is None:  # nobody said, or an emotion that the model does not tell apart
+        return replace(window, source=name, speaker=speaker)
+    return replace(
+        window,
+        source=name,
+        truth=labels.labels[index],
+        speaker=speaker,
+        utterance=truths.stretch(start_ns, end_ns),
+    )
+
+
+def _foreign(truths: Truths, labels: LabelSet) -> list[str]:
+    """Return a sentence for each emotion that is told and that the model does not tell apart."""
+    words = Counter(s.label for s in truths.spans if labels.index(s.label) is None)
+    known = ", ".join(labels.labels)
+    return [
+        f"{count} labelled stretch(es) of '{word}' are not scored: the model knows {known}."
+        for word, count in sorted(words.items())
+    ]
+
+
+def sound_of(bag_path: Path, audio: str, begin_ns: int, rate: int) -> Sound:
+    """Return what gives the sound of a bag, in seconds since `begin_ns`.
+
+    It reads the bag anew each time, for the sound of a long one does not fit in memory. Where sound
+    is missing there is silence.
+    """
+
+    def sound(start_s: float, duration_s: float) -> Samples:
+        grain = round(_GRAIN_S * rate)
+        found = np.zeros(round(duration_s * rate), np.float32)
+        stream, fmt = AudioStream(grain, grain, rate), AudioFormat()
+        with open_bag(bag_path) as bag:
+            for record in bag.records(bag.audio_topic(audio)):
+                if isinstance(record, Format):
+                    fmt = record.format or fmt
+                if not isinstance(record, Chunk):
+                    continue
+                for piece in stream.push(record.data, fmt, record.stamp_ns, record.log_ns)[0]:
+                    at = round(((piece.stamp_ns - begin_ns) / SECOND - start_s) * rate)
+                    begin, end = max(at, 0), min(at + grain, len(found))
+                    if begin < end:
+                        found[begin:end] = piece.samples[begin - at : end - at]
+        return found
+
+    return sound
