@@ -200,7 +200,12 @@ class CaptureNode(ManagedNode):
         else:
             response.success = False
             response.message = "The device hangs; it is not heard, and closes when it answers."
-        self.get_logger().info(f"~/listen {request.data}: {response.message}")
+        sentence = f"~/listen {request.data}: {response.message}"
+        # rclpy wants one severity for each line that logs.
+        if response.success:
+            self.get_logger().info(sentence)
+        else:
+            self.get_logger().error(sentence)
         return response
 
     def _publish(self, chunk: Chunk) -> None:

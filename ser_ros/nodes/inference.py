@@ -405,16 +405,18 @@ class InferenceNode(ManagedNode):
             report.add(Level.WARN, "Not active.")
         elif self._audio_watch.expired(now):
             silent_s = self._audio_watch.silent_s(now)
-            report.add(
-                Level.WARN,
-                f"No audio for {silent_s:.0f} s; is the capture node running, and on this topic?",
-            )
+            report.add(Level.WARN, f"No audio for {silent_s:.0f} s; {self._why_silent()}")
         if self._format is None:
             report.add(Level.ERROR, "audio_info names a format that is not understood.")
         if hearing.mute.overdue(self.now_ns()):
             report.add(Level.WARN, "robot_speaking never became false; it is taken as false.")
         self._losses.judge(report, now)
         return [report]
+
+    def _why_silent(self) -> str:
+        if self.count_publishers(self._inputs[0].topic_name):
+            return "it has a publisher: does that listen, and has it the type and QoS of this node?"
+        return "is the capture node running, and on this topic?"
 
     def _latency_ms(self, q: float) -> str:
         latency_s = self._latencies.percentile(q)

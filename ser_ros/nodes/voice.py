@@ -159,6 +159,10 @@ class VoiceServices:
         return self._say(response, success, sentence)
 
     def _say(self, response: Voice.Response, success: bool, sentence: str) -> Voice.Response:
-        self._node.get_logger().info(sentence)
+        # rclpy wants one severity for each line that logs.
+        if success:
+            self._node.get_logger().info(sentence)
+        else:
+            self._node.get_logger().warning(sentence)
         response.success, response.message = success, sentence
         return response

@@ -52,21 +52,18 @@ def matching(name: str) -> list[str]:
 @pytest.mark.parametrize("namespace", ["", "/robots/one"])
 def test_the_aggregator_sorts_every_status(graph: Graph, namespace: str) -> None:
     told = ("-r", f"__ns:={namespace or '/'}")
-    graph.start("capture", *told, source="file", files=f"['{FILE}']")
-    graph.start("inference", *told)
-    graph.start("behavior", *told, "-r", "__node:=mime")
     arrays = graph.collect(DiagnosticArray, topics.DIAGNOSTICS)
 
-    def names() -> set[str]:
-        return {status.name for array in arrays for status in array.status}
+    def names() -> list[str]:
+        return sorted({status.name for array in arrays for status in array.status})
 
-    graph.until(lambda: len(names()) == 3, "a status of each node")
     prefix = f"{namespace}/".lstrip("/")
-    assert names() == {
-        f"{prefix}capture: capture",
-        f"{prefix}inference: inference",
-        f"{prefix}mime: behavior",
-    }
+    expected = []
+    for kind, parameters in NODES.items():
+        name = name_of(kind)
+        graph.start(name, *told, "-r", f"__node:=my_{name}", **parameters)
+        expected.append(f"{prefix}my_{name}: {name}")
+        graph.until(lambda: names() == sorted(expected), f"a status of {name}")
     assert sorted(found for name in names() for found in matching(name)) == sorted(analyzers())
     hardware = {status.hardware_id for array in arrays for status in array.status}
     assert socket.gethostname() in hardware

@@ -295,3 +295,4 @@ def test_the_plain_type_on_the_stamped_topic_is_not_heard(graph: Graph) -> None:
     publisher = graph.probe.create_publisher(AudioData, topics.AUDIO, topics.STREAM)
     publisher.publish(AudioData())
     graph.until(lambda: "No audio for" in diagnostics()["message"], "a warning")
+    assert "has it the type" in diagnostics()["message"]
