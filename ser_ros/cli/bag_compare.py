@@ -11,6 +11,7 @@ from typing import Any
 
 from ser_ros.evaluation.results import finite
 from ser_ros.report.compare import compare, read_report
+from ser_ros.report.words import many
 
 HELP = "say what changed between two reports; fails if the second is worse by more than a limit"
 EXAMPLE = """  python -m ser_ros bag compare reports/before reports/after
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit",
         type=_share,
+        metavar="UAR",
         default=LIMIT,
         help=f"how much the UAR per window may lose, 0 to 1 ({LIMIT:g})",
     )
@@ -98,32 +100,31 @@ def lines(found: Found) -> Iterator[str]:
 
 def _material(found: Found) -> Iterator[str]:
     shared, scored = found["common"], found["scored"]
-    voices = f", of {scored['windows']['voices']} voices" if scored else ""
+    voices = f", of {many(scored['windows']['voices'], 'voice')}" if scored else ""
     yield (
-        f"{shared['windows']} windows of {shared['sources']} recordings are in both, "
+        f"In both: {many(shared['windows'], 'window')} of {many(shared['sources'], 'recording')}, "
         f"{shared['scored']} with a truth{voices}."
     )
     for which in ("first", "second"):
         rest = found[which]["windows"] - shared["windows"]
         if rest:
-            yield (
-                f"{rest} of the {found[which]['windows']} windows of the {which} are in it alone, "
-                "and not compared."
-            )
+            yield f"In the {which} alone, and not compared: {many(rest, 'window')}."
     if shared["other_content"]:
-        yield f"{shared['other_content']} recordings have the same name and another content."
+        other = many(shared["other_content"], "recording")
+        yield f"Of the same name, but with another content: {other}."
     if shared["truth_differs"]:
-        yield f"{shared['truth_differs']} windows have another truth in the second: not scored."
+        differ = many(shared["truth_differs"], "window")
+        yield f"Of another truth in the second, and not scored: {differ}."
 
 
 def _row(name: str, first: float | None, second: float | None, form: str = ".3f") -> str:
     shown = ["-" if value is None else f"{value:{form}}" for value in (first, second)]
     change = "" if first is None or second is None else f"{second - first:+{form}}"
-    return f"{name:22} {shown[0]:>7} {shown[1]:>7} {change:>8}"
+    return f"{name:24} {shown[0]:>7} {shown[1]:>7} {change:>8}".rstrip()
 
 
 def _figures(scored: Found) -> Iterator[str]:
-    yield f"{'':22} {'first':>7} {'second':>7} {'change':>8}  95 % over voices"
+    yield f"{'':24} {'first':>7} {'second':>7} {'change':>8}  95 % over voices"
     same = scored["windows"]["n"] == scored["utterances"]["n"]
     units = ("windows",) if same else ("windows", "utterances")
     for unit in units:
@@ -139,12 +140,13 @@ def _figures(scored: Found) -> Iterator[str]:
     for unit in units:
         test = scored[unit]["mcnemar"]
         counts = f"{test['only_first']:7} {test['only_second']:7}"
-        yield f"{f'right in one, {unit}':22} {counts} {'':8}  McNemar p = {test['p']:.3g}"
+        yield f"{f'right in one, {unit}':24} {counts} {'':8}  McNemar p = {test['p']:.3g}"
 
 
 def _labels(found: Found) -> Iterator[str]:
     labels = found["labels"]
-    yield f"{labels['changed']} windows ({labels['share']:.1%}) have another label."
+    share = f"{100 * labels['share']:.1f} %"
+    yield f"Another label in the second: {many(labels['changed'], 'window')}, {share}."
     for change in labels["changes"][:_SHOWN]:
         yield f"  {change['first']} -> {change['second']}: {change['windows']}"
     if len(labels["changes"]) > _SHOWN:
@@ -152,6 +154,7 @@ def _labels(found: Found) -> Iterator[str]:
     lost = lost_uar(found)
     if lost is None:
         return
+    lost = round(lost, 9) + 0.0
     yield ""
-    verdict = f"loses {lost:.3f}" if lost > 0 else f"gains {-lost:.3f}"
+    verdict = "has the same" if not lost else f"{'loses' if lost > 0 else 'gains'} {abs(lost):.3f}"
     yield f"The second {verdict} UAR per window; a loss of {found['limit']:g} is allowed."
