@@ -15,7 +15,7 @@
     │                    SpeakersInTraining
     ├── BagError         BagMissing · BagUnreadable · BagThere · BagOfBags · RosbagsMissing
     │                    NoAudioTopic · SeveralAudioTopics · AudioTypeUnknown · TopicUnknown
-    │                    TypeUnknown · MessageUnreadable · FieldMissing
+    │                    TypeUnknown · TypeDiffers · MessageUnreadable · FieldMissing
     │                    BadTrack · NothingRecorded · NothingToPlay · NoBagHeard
     ├── FileError        CannotWrite
     ├── ReportError      NotAReport · UnreadableReport · NothingInCommon
@@ -427,6 +427,14 @@ class TypeUnknown(BagError):
         super().__init__(
             f"The message type {kind} has no definition that can be read, neither in the bag nor "
             "in the ROS that is sourced; source the workspace that has it."
+        )
+
+
+class TypeDiffers(BagError):
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"The message type {kind} of the publisher is not the one that is known here by that "
+            "name; take the same package on both sides, for sound that of ros-drivers."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 from bagged import SECOND, START, info, make, messages, plain, records, sound, write, write_foreign
+from programs import python
 
 from ser_ros import audio
 from ser_ros.audio import AudioFormat, SampleFormat
@@ -20,6 +22,7 @@ from ser_ros.bags.reading import open_bag
 from ser_ros.bags.records import Chunk, Format, Muted, Said, Truth
 from ser_ros.bags.summary import summarise
 from ser_ros.carried import recordings_folder
+from ser_ros.cli import bag
 from ser_ros.corpora import read_manifest
 from ser_ros.errors import (
     AudioTypeUnknown,
@@ -30,8 +33,11 @@ from ser_ros.errors import (
     CannotWrite,
     FieldMissing,
     NoAudioTopic,
+    RosbagsMissing,
     SeveralAudioTopics,
     TopicUnknown,
+    TypeDiffers,
+    TypeUnknown,
     UnreadableFile,
 )
 
@@ -122,6 +128,15 @@ def test_the_types_are_those_of_ros():
                 checked += 1
     if not checked:
         pytest.skip("no ROS with these messages is sourced")
+
+
+def test_a_type_of_the_same_name_with_other_fields_is_refused():
+    types.check(types.BOOL, types.typestore().hash_rihs01(types.BOOL))
+    types.check(types.BOOL, "INVALID")  # a middleware that does not tell
+    with pytest.raises(TypeDiffers, match="std_msgs/msg/Bool of the publisher"):
+        types.check(types.BOOL, "RIHS01_" + "0" * 64)
+    with pytest.raises(TypeUnknown, match="nowhere_msgs/msg/Nothing has no definition"):
+        types.check("nowhere_msgs/msg/Nothing", "RIHS01_" + "0" * 64)
 
 
 # ── of others ─────────────────────────────────────────────────────────────────────────────────
@@ -374,3 +389,17 @@ def test_settings_that_make_no_sense_are_refused(tmp_path, ser_ros, option, valu
     assert done.returncode == 1
     assert f"bag: {option} is" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_rosbags_the_help_is_there_and_the_rest_is_refused(monkeypatch):
+    code = (
+        "import argparse, sys\n"
+        "from ser_ros.cli import bag\n"
+        "bag.add_arguments(argparse.ArgumentParser())\n"
+        "assert 'rosbags' not in sys.modules"
+    )
+    done = python("-c", code)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.setattr(bag, "find_spec", lambda _: None)
+    with pytest.raises(RosbagsMissing, match="pip install"):
+        bag.run(argparse.Namespace())

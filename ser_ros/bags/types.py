@@ -21,7 +21,7 @@ from rosbags.typesys import (
 from rosbags.typesys.store import Typestore
 
 from ser_ros.carried import definitions_folder
-from ser_ros.errors import MessageUnreadable, TypeUnknown
+from ser_ros.errors import MessageUnreadable, TypeDiffers, TypeUnknown
 
 AUDIO_STAMPED = "audio_common_msgs/msg/AudioDataStamped"
 AUDIO_PLAIN = "audio_common_msgs/msg/AudioData"
@@ -80,6 +80,15 @@ def know(name: str) -> Typestore:
     except TypesysError as error:
         raise TypeUnknown(name) from error
     return store
+
+
+def check(name: str, digest: str) -> None:
+    """Make sure that what a publisher sends, by the hash of its type, is what we would call so.
+
+    Two packages are called audio_common_msgs. Raises `TypeUnknown` or `TypeDiffers`.
+    """
+    if digest.startswith("RIHS01_") and know(name).hash_rihs01(name) != digest:
+        raise TypeDiffers(name)
 
 
 @lru_cache(maxsize=64)

@@ -7,11 +7,11 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_ros.errors import BadValue, CannotWrite, NothingRecorded, RosMissing, SerError
+from ser_ros.cli.run import check_ros
+from ser_ros.errors import BadValue, CannotWrite, NothingRecorded, SerError
 from ser_ros.framing import SECOND
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 HELP = "record what the robot hears and says, until Ctrl-C"
 EXAMPLE = """  python -m ser_ros bag record monday
   python -m ser_ros bag record lab --seconds 60 --ros-args -r __ns:=/head
-  python -m ser_ros bag record feelings --no-audio         # no sound is kept
-  python -m ser_ros bag record ring --keep-seconds 600     # only the last ten minutes
+  python -m ser_ros bag record feelings --no-audio      # no sound is kept
+  python -m ser_ros bag record ring --keep-seconds 600  # the last ten minutes
 
 With --keep-seconds or --keep-mb, OUT is a folder of bags, each whole in itself:
   python -m ser_ros bag info ring/*"""
@@ -54,9 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Record; 1 if it could not go on. Ctrl-C is an ordinary end."""
-    for module in ("rclpy", "audio_common_msgs", "ser_ros.msg"):
-        if find_spec(module) is None:
-            raise RosMissing(module)
+    check_ros()
     for name in ("seconds", "max_mb", "keep_seconds", "keep_mb"):
         value = getattr(options, name)
         if value is not None and not 0 < value < float("inf"):
@@ -122,7 +120,7 @@ class _Teller:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     def end(self, topics: Sequence[str], over: str) -> None:
-        print(f"{self._recording.out}: {self._line()}{f'; ended {over}' if over else ''}")
+        print(f"{self._recording.out}: {self._line()}{f'; ended {over}' if over else ''}.")
         silent = [topic for topic in topics if not self._recording.counts[topic]]
         if silent:
             print(f"Nothing came on {', '.join(silent)}.")

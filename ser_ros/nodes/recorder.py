@@ -16,10 +16,12 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from ser_ros.bags.recording import Recording
+from ser_ros.bags.types import check
 from ser_ros.bags.writing import quality
-from ser_ros.errors import CannotWrite, TypeUnknown
+from ser_ros.errors import CannotWrite, TypeDiffers, TypeUnknown
 from ser_ros.nodes import topics
 from ser_ros.nodes.process import Crew, spin_crew
 
@@ -124,9 +126,10 @@ class Recorder(Node):
                 continue
             if before:  # a publisher that offers less has come, or has gone
                 self.destroy_subscription(before[1])
-            self._subscribe(topic, name, offers[0].topic_type, wanted)
+            self._subscribe(topic, name, offers[0], wanted)
 
-    def _subscribe(self, topic: str, name: str, kind: str, qos: QoSProfile) -> None:
+    def _subscribe(self, topic: str, name: str, offer: TopicEndpointInfo, qos: QoSProfile) -> None:
+        kind = offer.topic_type
         if not self._audio and "Audio" in kind and not kind.endswith("/AudioInfo"):
             self._refuse(topic, f"{topic} is sound ({kind}), and is not recorded.")
             return
@@ -134,12 +137,13 @@ class Recorder(Node):
         latched = qos.durability == DurabilityPolicy.TRANSIENT_LOCAL
         package, _, message = kind.partition("/msg/")
         try:
+            check(kind, str(offer.topic_type_hash))
             of_kind = getattr(import_module(f"{package}.msg"), message)
             self._recording.add_topic(topic, kind, [quality(reliable, latched)])
         except (ImportError, AttributeError) as error:
             self._refuse(topic, f"{topic} ({kind}) is not recorded: {error}.")
             return
-        except TypeUnknown as error:
+        except (TypeDiffers, TypeUnknown) as error:
             self._refuse(topic, f"{topic} is not recorded. {error}")
             return
         except CannotWrite as error:
