@@ -45,6 +45,7 @@ setup(
         # Inner parts of it end a chunk early and read a cut-off file, hence the upper bound.
         "bags": ["rosbags>=0.11.9,<0.12"],
         "microphone": ["sounddevice>=0.5"],
+        "dask": ["distributed>=2024.1"],
         "openvino": ["openvino>=2025.0"],
         "train": [
             "audiomentations>=0.43",

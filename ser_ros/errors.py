@@ -593,8 +593,9 @@ class CheckpointDamaged(TrainingError):
 
 class MissingExtra(TrainingError):
     def __init__(self, module: str, extra: str) -> None:
+        own_setup = f"run scripts/setup --{extra}, or " if extra == "train" else ""
         super().__init__(
-            f"The Python module '{module}' is not installed; run scripts/setup --{extra}, or "
+            f"The Python module '{module}' is not installed; {own_setup}"
             f"pip install 'ser_ros[{extra}]'."
         )
 
