@@ -99,6 +99,8 @@ def reliability(found: Mapping[str, Any], what: str) -> str:
         paint_reliability(axes, bins, what)
         for line in axes.lines:
             line.set_clip_on(False)  # a dot at 1 is whole
+        for bar in axes.patches:
+            bar.set(facecolor=BLUE, alpha=0.25)  # on a dark page too
         axes.set(xlabel="confidence: what was claimed", ylabel="accuracy: what was right")
 
     return svg("reliability", f"Accuracy against confidence; {wrong}.", paint)

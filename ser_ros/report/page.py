@@ -21,7 +21,7 @@ Found = Mapping[str, Any]
 OPEN = 4
 """Timelines that are seen at once; the others are folded."""
 
-TIMELINES_BYTES = 6_000_000
+TIMELINES_BYTES = 4_000_000
 """What the timelines may add to the page; a browser on a telephone must open it."""
 
 ROWS_SHOWN = 200
