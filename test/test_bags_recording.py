@@ -9,7 +9,7 @@ from ser_ros.bags import types
 from ser_ros.bags.reading import open_bag
 from ser_ros.bags.recording import MEGABYTE, Limits, Recording
 from ser_ros.bags.writing import quality
-from ser_ros.errors import BagThere, CannotWrite
+from ser_ros.errors import BagOfBags, BagThere, CannotWrite
 
 
 class Clock:
@@ -83,7 +83,7 @@ def test_it_ends_after_its_seconds_or_at_its_size(begin, tmp_path):
     assert recording.over == "at the limit of 0.1 MB"
 
 
-def test_nothing_older_than_its_age_is_kept(begin):
+def test_nothing_older_than_its_age_is_kept(begin, tmp_path):
     recording, clock = begin(keep_seconds=60)
     recording.write("/audio_info", START, FORMAT)
     for minute in range(1, 4):
@@ -96,7 +96,23 @@ def test_nothing_older_than_its_age_is_kept(begin):
     for path in recording.bags:
         with open_bag(path) as bag:
             assert not bag.cut
-            assert bag.path.parent.name == "out"
+    for path in (tmp_path / "out").glob("*/metadata.yaml"):
+        path.unlink()
+        with pytest.raises(BagOfBags, match=r"folder of bags \(out_0"):
+            open_bag(tmp_path / "out")
+
+
+def test_what_was_recorded_grows_old_also_when_nothing_comes_any_more(begin, tmp_path):
+    recording, clock = begin(keep_seconds=60)
+    go_on(recording, clock, 20)
+    for _ in range(70):
+        clock.s += 1
+        recording.tick()
+    assert [m for path in recording.bags for m in messages(path)] == []
+    go_on(recording, clock, 1)
+    recording.close()
+    assert len(recording.bags) == 1
+    assert recording.bags == list((tmp_path / "out").iterdir())
 
 
 def test_the_format_of_the_sound_is_in_every_bag_of_a_ring(begin):

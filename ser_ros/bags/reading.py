@@ -122,7 +122,7 @@ class Bag:
             ]
         except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):
             if not there:
-                bags = sorted(p.parent.name for p in path.glob(f"*/{METADATA}"))
+                bags = sorted({p.parent.name for p in path.glob("*/*") if _is_part(p)})
                 raise BagOfBags(path, bags) if bags else BagMissing(path) from None
             self._cut(f"{METADATA} is missing or damaged, so the recording was not ended.")
             return there
@@ -272,6 +272,10 @@ class Bag:
 
 def _offered(connection: Connection) -> tuple[Qos, ...]:
     return tuple(getattr(connection.ext, "offered_qos_profiles", ()))
+
+
+def _is_part(path: Path) -> bool:
+    return path.name == METADATA or path.name.endswith(SUFFIXES)
 
 
 def _last(topic: str) -> str:

@@ -81,11 +81,13 @@ class Recording:
                 out.mkdir(parents=True)
             except OSError as error:
                 raise CannotWrite(out, error.strerror or str(error)) from error
-        self._writer = self._begin()
+        # At once, so that a place that takes no bag is told before anything is heard.
+        self._writer: BagWriter | None = None
+        self._begin()
 
     def start(self) -> None:
         """Count the seconds from now on: ROS may have taken some to start."""
-        self._begun_s = self._parts[-1].begun_s = self._now()
+        self._begun_s = self._now()
 
     @property
     def seconds(self) -> float:
@@ -94,7 +96,7 @@ class Recording:
 
     @property
     def size(self) -> int:
-        """Bytes on the disk, after the last `tick`."""
+        """Bytes on the disk; exact after a `tick`."""
         return sum(part.size for part in self._parts)
 
     @property
@@ -114,14 +116,19 @@ class Recording:
 
     def add_topic(self, name: str, kind: str, qos: Sequence[Qos]) -> None:
         """Raises `TypeUnknown` or `CannotWrite`."""
-        self._writer.add_topic(name, kind, qos)
+        if self._writer is not None:
+            self._writer.add_topic(name, kind, qos)
         self._topics[name] = _Topic(kind, qos)
 
     def write(self, topic: str, log_ns: int, data: bytes) -> None:
         """Raises `CannotWrite`."""
-        if self._limits.ring and self._full(self._parts[-1]):
-            self._turn(log_ns)
-        self._writer.write(topic, log_ns, data)
+        if self._limits.ring and self._writer is not None and self._full(self._parts[-1]):
+            self._end()
+        writer = self._writer or self._begin(log_ns)
+        if not self.counts:
+            self._parts[-1].begun_s = self._now()
+        writer.write(topic, log_ns, data)
+        self._parts[-1].size += len(data)
         self.counts[topic] += 1
         if self._topics[topic].latched:
             self._latched[topic] = data
@@ -131,38 +138,48 @@ class Recording:
 
         Call it about once a second: what came since is lost in a power cut. Raises `CannotWrite`.
         """
-        self._writer.flush()
-        self._parts[-1].size = self._writer.size
-        while len(self._parts) > 1 and self._too_much(self._parts[0]):
-            shutil.rmtree(self._parts.pop(0).path, ignore_errors=True)
+        if self._writer is not None:
+            self._writer.flush()
+            self._parts[-1].size = self._writer.size
+            # Also where nothing comes any more: what is here grows old.
+            if self._limits.ring and self._writer.counts and self._full(self._parts[-1]):
+                self._end()
+        ended = self._parts if self._writer is None else self._parts[:-1]
+        for part in list(ended):
+            if not self._too_much(part):
+                break
+            shutil.rmtree(part.path, ignore_errors=True)
+            self._parts.remove(part)
 
     def close(self) -> None:
         """End the bag; where nothing came there is none. Raises `CannotWrite`."""
-        self._writer.close()
-        if self.counts:
-            self._parts[-1].size = self._writer.size
-        else:
+        if self._writer is not None:
+            self._end()
+        if not self.counts:
             shutil.rmtree(self.out, ignore_errors=True)
             self._parts.clear()
 
-    def _begin(self) -> BagWriter:
+    def _begin(self, log_ns: int | None = None) -> BagWriter:
+        """Begin a bag; in a ring, with what is latched."""
         path = self.out
         if self._limits.ring:
             self._number += 1
             path = self.out / f"{self.out.name}_{self._number:05d}"
-        writer = BagWriter(path, self._storage)
+        self._writer = BagWriter(path, self._storage)
         self._parts.append(_Part(path, self._now()))
-        return writer
-
-    def _turn(self, log_ns: int) -> None:
-        """End a part of the ring and begin the next."""
-        self._writer.close()
-        self._parts[-1].size = self._writer.size
-        self._writer = self._begin()
         for name, topic in self._topics.items():
             self._writer.add_topic(name, topic.kind, topic.qos)
-        for name, data in self._latched.items():
-            self._writer.write(name, log_ns, data)
+        if log_ns is not None:
+            for name, data in self._latched.items():
+                self._writer.write(name, log_ns, data)
+        return self._writer
+
+    def _end(self) -> None:
+        """End a bag; the next begins when there is something to put into it."""
+        if self._writer is not None:
+            self._writer.close()
+            self._parts[-1].size = self._writer.size
+            self._writer = None
 
     def _full(self, part: _Part) -> bool:
         limits = self._limits
