@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _FAINT = "#010203", "#040506"
-"""Colours that no chart has otherwise, in the place of those that the page gives."""
+INK, _FAINT = "#010203", "#040506"
+"""Colours that nothing painted has otherwise, in the place of those that the page gives."""
 
 _CHART_IN = (4.2, 3.1)
 """Width and height of a chart, in inches."""
@@ -29,10 +29,10 @@ _CHART_IN = (4.2, 3.1)
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 9,
-    "text.color": _INK,
+    "text.color": INK,
     "text.parse_math": False,  # a label may hold a dollar sign
     "axes.edgecolor": _FAINT,
-    "axes.labelcolor": _INK,
+    "axes.labelcolor": INK,
     "axes.facecolor": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -40,9 +40,9 @@ _STYLE: dict[Any, Any] = {
     "figure.facecolor": "none",
     "legend.frameon": False,
     "xtick.color": _FAINT,
-    "xtick.labelcolor": _INK,
+    "xtick.labelcolor": INK,
     "ytick.color": _FAINT,
-    "ytick.labelcolor": _INK,
+    "ytick.labelcolor": INK,
     "svg.fonttype": "none",  # text stays text: it can be found, read aloud and copied
 }
 
@@ -82,7 +82,7 @@ def _within_html(document: str, described: str) -> str:
     element = re.sub(r'(<svg [^>]*?) height="[^"]*"', r"\1", element, count=1)
     # A hundredth of a point is not seen, and half of the page is such digits.
     element = re.sub(r"(\d\.\d\d)\d+", r"\1", element)
-    element = element.replace(_INK, "currentColor").replace(_FAINT, "var(--faint)")
+    element = element.replace(INK, "currentColor").replace(_FAINT, "var(--faint)")
     told = f'<svg role="img" aria-label="{escape(described, quote=True)}" '
     return told + element.removeprefix("<svg ")
 
@@ -101,6 +101,7 @@ def reliability(found: Mapping[str, Any], what: str) -> str:
             line.set_clip_on(False)  # a dot at 1 is whole
         for bar in axes.patches:
             bar.set(facecolor=BLUE, alpha=0.25)  # on a dark page too
+        axes.legend(loc="upper left")
         axes.set(xlabel="confidence: what was claimed", ylabel="accuracy: what was right")
 
     return svg("reliability", f"Accuracy against confidence; {wrong}.", paint)

@@ -12,7 +12,7 @@ from ser_ros.errors import SerError
 from ser_ros.evaluation.judged import Judged, Source
 from ser_ros.evaluation.pictures import BLUE, GREY, ORANGE
 from ser_ros.labels import NO_SPEECH, UNCERTAIN
-from ser_ros.report.charts import svg
+from ser_ros.report.charts import INK, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,11 +143,11 @@ def _paint_lanes(
     axes.spines["left"].set_visible(False)
 
 
-_RING: dict[str, Any] = {"markersize": 5, "markeredgecolor": "black", "markeredgewidth": 0.9}
+_RING: dict[str, Any] = {"markersize": 5, "markeredgecolor": INK, "markeredgewidth": 0.9}
 
 _MARKS: dict[str, dict[str, Any]] = {
     "said": {"marker": "o", "markerfacecolor": "white", **_RING},
-    UNCERTAIN: {"marker": "o", "markerfacecolor": "none", **_RING, "alpha": 0.45},
+    UNCERTAIN: {"marker": "o", "markerfacecolor": "none", **_RING, "alpha": 0.6},
     NO_SPEECH: {"marker": "x", "markersize": 4, "color": GREY},
 }
 
