@@ -23,7 +23,7 @@ from ser_ros import __version__
 from ser_ros.bags.reading import open_bag
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
-from ser_ros.errors import BadValue, MissingExtra, ProcessLost, SerError
+from ser_ros.errors import BadValue, CannotWrite, MissingExtra, ProcessLost, SerError
 from ser_ros.evaluation.judged import Judged, Source
 from ser_ros.files import write_text
 from ser_ros.replay import Replay, digest, replay
@@ -62,9 +62,15 @@ def hear_all(
     """Hear every bag, and return what came of each, in the order of the jobs.
 
     What was heard is kept in `work`, and taken from there where it is. `heard` is told of each bag
-    as it is done. Raises `ProcessLost` where a process died, `MissingExtra` or `BadValue` for a
-    cluster that cannot be asked; what was done until then is kept.
+    as it is done. Raises `ProcessLost` where a process died, `SerError` where nothing more can be
+    kept, `MissingExtra` or `BadValue` for a cluster that cannot be asked; what was done until then
+    is kept.
     """
+    if work is not None:
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotWrite(work, error.strerror or str(error)) from error
     outcomes: dict[int, Outcome] = {}
     with _map(len(jobs), processes, dask) as over:
         for index, outcome in over(_hear, [(job, work) for job in jobs]):
@@ -81,14 +87,13 @@ def _hear(job: Job, work: Path | None) -> Outcome:
         if kept is not None and (found := _read(kept)) is not None:
             return found
         source = replay(_classifier(job), job.wanted)
-        if kept is not None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            write_text(kept, json.dumps(_plain(source)))
-        return source
     except SerError as error:
         return Failure(bag, str(error))
     except OSError as error:  # a disk that fails in the middle of a bag
         return Failure(bag, f"'{bag}' cannot be read to its end: {error.strerror or error}.")
+    if kept is not None:
+        _keep(kept, source)
+    return source
 
 
 def _classifier(job: Job) -> Classifier:
@@ -135,6 +140,15 @@ def _key(job: Job) -> str:
         job.uncertain_below,
     ]
     return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:24]
+
+
+def _keep(path: Path, source: Source) -> None:
+    """Raises `SerError`."""
+    try:
+        write_text(path, json.dumps(_plain(source)))
+    except CannotWrite as error:
+        # From another process comes nothing but a sentence.
+        raise SerError(str(error)) from None
 
 
 def _plain(source: Source) -> dict[str, Any]:

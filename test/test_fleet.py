@@ -163,3 +163,13 @@ def test_what_cannot_be_evaluated_is_a_sentence(ser_ros, tmp_path, words, senten
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_cannot_be_kept_stops_it_before_anything_is_heard(ser_ros, tmp_path, model, bags):
+    (tmp_path / "file").write_text("")
+    done = ser_ros(
+        "bag", "evaluate", *bags, "--model", model, "--work", tmp_path / "file" / "work"
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+    assert "heard" not in done.stdout
