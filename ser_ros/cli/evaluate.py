@@ -8,15 +8,18 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ser_ros.bundle import find_bundle
+from ser_ros.cli.evaluate_text import (
+    print_baseline,
+    print_conditions,
+    print_no_speech,
+    print_scores,
+)
 from ser_ros.cli.options import add_model_arguments, positive
 from ser_ros.corpora import Clip, read_manifest
 from ser_ros.errors import BadManifest, BadValue, NothingToScore, SerError
@@ -147,9 +150,9 @@ def run(options: argparse.Namespace) -> int:
     remark = acquaintance(bundle, [h.clip for h in judged.heard]).sentence
     if remark:
         print(remark)
-    _print_scores(scores, groups)
+    print_scores(scores, groups)
     if options.baseline:
-        _print_baseline(found["baseline"])
+        print_baseline(found["baseline"])
     if changed:
         heard = evaluation.opinions(judged.heard)
         found["conditions"] = {"clean": lost_in(heard, heard)}
@@ -158,10 +161,10 @@ def run(options: argparse.Namespace) -> int:
         for condition in changed:
             again = evaluation.judge(replace(task, condition=condition), same)
             found["conditions"][condition.name] = lost_in(heard, evaluation.opinions(again.heard))
-        _print_conditions(found["conditions"])
+        print_conditions(found["conditions"])
     if options.no_speech:
         found["no_speech"] = evaluation.no_speech(options.no_speech)
-        _print_no_speech(found["no_speech"])
+        print_no_speech(found["no_speech"])
     if options.results:
         _write_results(options, task, clips)
     if options.report:
@@ -255,66 +258,3 @@ class _Evaluation:
         calibration = self.classifier.calibration
         said = (calibration.temperature, calibration.uncertain_below)
         return claimed(heard, [said] * len(heard), self.seed)
-
-
-# ── what a person reads: 80 columns ───────────────────────────────────────────────────────────
-
-
-def _interval(found: Mapping[str, float] | None, signed: bool = False) -> str:
-    """Write a figure and its interval in 20 characters."""
-    if found is None or not np.isfinite(found["value"]):
-        return f"{'-':20}"
-    sign = "+" if signed else ""
-    if not np.isfinite(found["low"]):
-        shown = f"{found['value']:{sign}.3f} (one voice)"
-        return f"{shown:20}"
-    shown = f"{found['value']:{sign}.3f} [{found['low']:{sign}.2f}, {found['high']:{sign}.2f}]"
-    return f"{shown:20}"
-
-
-def _print_scores(scores: Found, groups: Mapping[str, Found]) -> None:
-    print(f"{'':14} {'n':>5}  {'uar [95 %]':20} {'accuracy':20} {'ece':20}".rstrip())
-    rows = {"all": scores}
-    for of_group in groups.values():
-        rows |= of_group
-    for name, found in rows.items():
-        intervals = found["intervals"]
-        figures = [_interval(intervals.get(key)) for key in ("uar", "accuracy", "ece")]
-        print(f"{name:14.14} {found['n']:5}  {' '.join(figures)}".rstrip())
-    print()
-    said = " ".join(f"{label:>8}" for label in scores["labels"])
-    print(f"{'truth, said:':14} {said}   recall")
-    for label, row in zip(scores["labels"], scores["confusion"], strict=True):
-        recall = scores["per_class_recall"][label]
-        shown = "      -" if recall is None else f"{recall:7.3f}"
-        print(f"{label:14} " + " ".join(f"{count:8}" for count in row) + f"  {shown}")
-    certain = scores["accuracy_when_certain"]
-    print()
-    print(
-        f"no speech heard in {scores['no_speech']}; uncertain about {scores['uncertain']}; "
-        f"accuracy of the others {'-' if certain is None else f'{certain:.3f}'}"
-    )
-
-
-def _print_baseline(rows: Found) -> None:
-    print(f"\n{'voice baseline':14} {'n':>5}  {'uar of corpora':20} {'gained':20}".rstrip())
-    for mode, found in rows.items():
-        gained = _interval(found["gained"], signed=True)
-        print(f"{mode:14} {found['n']:5}  {_interval(found['uar'])} {gained}".rstrip())
-
-
-def _print_conditions(rows: Found) -> None:
-    print(f"\n{'condition':14} {'n':>5}  {'uar of corpora':20} {'lost':20} {'not heard':>9}")
-    for name, found in rows.items():
-        lost = _interval(found["lost"], signed=True)
-        print(f"{name:14} {found['n']:5}  {_interval(found['uar'])} {lost} {found['no_speech']:9}")
-
-
-def _print_no_speech(found: Found) -> None:
-    print(f"\n{'no speech':22} {'windows':>8}  {'an emotion is claimed in':20}")
-    for kind, row in {**found["kinds"], "all": found["all"]}.items():
-        share = {key: 100 * value for key, value in row["share"].items()}
-        shown = f"{share['value']:.1f} %"
-        if np.isfinite(share["low"]):
-            shown += f" [{share['low']:.1f}, {share['high']:.1f}]"
-        print(f"{kind:22.22} {row['n']:8}  {shown}")
