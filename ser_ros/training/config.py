@@ -234,7 +234,8 @@ class TrainConfig:
         """Everything that decides the result, and not where or how fast it is computed."""
         aside = ["root", "manifest", "noise_folder", "workers", "threads", "description", "name"]
         aside.append("tensorboard")
-        return {key: value for key, value in asdict(self).items() if key not in aside}
+        found = {key: value for key, value in asdict(self).items() if key not in aside}
+        return found | {"weights": Path(self.weights).name}  # wherever they lie
 
 
 def read_train_config(path: Path | str, changes: Mapping[str, object] | None = None) -> TrainConfig:

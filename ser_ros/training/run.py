@@ -24,7 +24,7 @@ from ser_ros.training.export import only, to_onnx
 from ser_ros.training.history import TensorBoard, keep_history
 from ser_ros.training.loop import Epoch, train
 from ser_ros.training.progress import shown
-from ser_ros.training.scoring import calibrated, neutral_logits
+from ser_ros.training.scoring import calibrate, neutral_logits
 from ser_ros.training.split import Parts, split
 from ser_ros.training.start import origin
 from ser_ros.training.validation import Validation
@@ -69,7 +69,7 @@ def run(
     bundle = replace(bundle, neutral_logits=neutral_logits(bundle, parts.training, config.seed))
     if parts.held:
         _log.info("Calibrating and scoring: %s.", parts.described)
-        calibration, metrics = calibrated(bundle, parts.held)
+        calibration, metrics = calibrate(bundle, parts.held)
         about = _about(config, parts, began, metrics)
         bundle = replace(bundle, calibration=calibration, about=about)
     bundle.save(out)
@@ -153,7 +153,7 @@ def _about(
             "corpora": corpora,
             "noises": _noises(config),
             "speakers": speakers,
-            "began_with": "random weights" if not config.weights else config.weights,
+            "began_with": _began_with(config, began),
             "validation_speakers": _speakers(parts.validation),
             "held_out_speakers": [] if config.split == RANDOM else _speakers(parts.held),
             "settings": config.deciding(),
@@ -170,6 +170,12 @@ def _about(
             "held_out": metrics,
         }
     return about
+
+
+def _began_with(config: TrainConfig, began: Bundle | None) -> str:
+    if began is not None:
+        return f"the model '{began.name}', SHA-256 {began.sha256}"
+    return Path(config.weights).name or "random weights"
 
 
 def _speakers(clips: Sequence[Clip]) -> list[str]:

@@ -13,9 +13,7 @@ from ser_ros.bundle import Bundle, Calibration
 from ser_ros.classifier import Classifier
 from ser_ros.corpora import Clip
 from ser_ros.evaluation.calibration import (
-    calibrated as with_temperatures,
-)
-from ser_ros.evaluation.calibration import (
+    calibrated,
     cross_fitted,
     even_weights,
     fit_temperature,
@@ -29,7 +27,7 @@ _NEUTRAL_CLIPS = 300
 """Clips of neutral speech that tell what the population sounds like."""
 
 
-def calibrated(
+def calibrate(
     bundle: Bundle, held: Sequence[Clip]
 ) -> tuple[Calibration, dict[str, dict[str, Any]]]:
     """Return the temperature and the figures, both from the held-out speakers.
@@ -42,7 +40,7 @@ def calibrated(
     temperature = fit_temperature(logits, truth, even_weights(corpora))
     calibration = Calibration(temperature=round(temperature, 4))
     temperatures = cross_fitted(logits, truth, speakers_of(heard), corpora)
-    found = with_temperatures(logits, temperatures)
+    found = calibrated(logits, temperatures)
     labels, threshold = bundle.labels.labels, calibration.uncertain_below
     metrics = {"all": score(labels, truth, found, threshold).to_dict()}
     for corpus in sorted(set(corpora) - {""}):

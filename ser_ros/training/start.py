@@ -26,9 +26,8 @@ def origin(config: TrainConfig) -> Bundle | None:
 def begin(config: TrainConfig) -> torch.nn.Module:
     """Return the network before its first step; say in the log what it begins with.
 
-    `config.weights` may name a bundle, carried or by path: few recordings of one's own are worth
-    more to a network that has heard others. Its last layer is kept where it tells the same
-    emotions apart. Raises `BadValue` or `BundleError`.
+    `config.weights` may name a bundle, carried or by path. Its last layer is kept where it tells
+    the same emotions apart. Raises `BadValue` or `BundleError`.
     """
     bundle = origin(config)
     if bundle is None:
