@@ -32,6 +32,7 @@ setup(
         "ser_ros.models": ["**/*"],
         "ser_ros.recordings": ["*"],
         "ser_ros.report": ["page.css", "page.html"],
+        "ser_ros.web": ["page/*", "page/lang/*"],
     },
     install_requires=[
         "numpy>=1.26",
@@ -47,6 +48,13 @@ setup(
         "microphone": ["sounddevice>=0.5"],
         "dask": ["distributed>=2024.1"],
         "openvino": ["openvino>=2025.0"],
+        "web": [
+            "aiohttp>=3.10",
+            "av>=14.0",
+            "cryptography>=42",
+            "ifaddr>=0.2",
+            "segno>=1.6",
+        ],
         "train": [
             "audiomentations>=0.43",
             "jinja2>=3.1",

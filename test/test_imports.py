@@ -23,7 +23,7 @@ ORDER = (
     ("tracking", "display", "corpora", "voices"),
     ("bags",),
     ("hearing", "network", "evaluation", "watching"),
-    ("replay",),
+    ("replay", "web"),
     ("fleet", "training", "nodes", "report"),
     ("benchmark",),
     ("cli",),
