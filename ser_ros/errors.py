@@ -23,9 +23,9 @@
     ├── WebError         AddressRefused · CertificateRefused
     ├── Refusal          UploadEmpty · UploadTooLarge · UploadSlow · UploadEncoded · UploadNoRoom
     │                    NotARecording · NoSoundInside · RecordingDamaged · RecordingTooLong
-    │                    RecordingTooHeavy · TooManyAtOnce · NotRemembered · NotHeardYet
-    │                    SavingOff · StrangeHost · StrangeOrigin · TokenMissing
-    │                    MicrophoneRefused
+    │                    RecordingTooHeavy · NobodySpeaks · TooManyAtOnce · NotRemembered
+    │                    BaselineNotRemembered · NotHeardYet · SavingOff · StrangeHost
+    │                    StrangeOrigin · TokenMissing · TooManyViewers · MicrophoneRefused
     └── TrainingError    EmptyClass · NonFiniteLoss · CheckpointDamaged · MissingExtra
                          NonFiniteStart · CheckpointThere · CheckpointMismatch · NoVoiceToHold
                          ViewDamaged · ProcessLost
@@ -682,6 +682,16 @@ class RecordingTooLong(Refusal):
         )
 
 
+class NobodySpeaks(Refusal):
+    kind, status = "nobody_speaks", 422
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nobody speaks in the recording, expected some seconds of ordinary speech; record it "
+            "again, closer to the microphone."
+        )
+
+
 class RecordingTooHeavy(Refusal):
     kind, status = "too_heavy", 422
 
@@ -703,12 +713,21 @@ class TooManyAtOnce(Refusal):
 
 
 class NotRemembered(Refusal):
-    kind, status = "unknown", 404
+    kind, status = "gone", 404
 
-    def __init__(self, what: str) -> None:
+    def __init__(self) -> None:
         super().__init__(
-            f"The {what} is not known here, or was forgotten since; nothing is kept for long. Send "
-            "the recording again."
+            "The recording is not known here, or was forgotten since, for nothing is kept for "
+            "long; send it again."
+        )
+
+
+class BaselineNotRemembered(Refusal):
+    kind, status = "unknown_baseline", 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The ordinary voice is not known here, or was forgotten since; record it again."
         )
 
 
@@ -749,13 +768,20 @@ class StrangeOrigin(Refusal):
 
 
 class TokenMissing(Refusal):
-    kind, status = "no_token", 401
+    kind, status = "token", 401
 
     def __init__(self) -> None:
         super().__init__(
             "This browser is not known here; open the page by the address, or the QR code, that "
             "the server showed at its start."
         )
+
+
+class TooManyViewers(Refusal):
+    kind, status = "too_many_viewers", 503
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} views are open already, the most at once; close one of them.")
 
 
 class MicrophoneRefused(Refusal):

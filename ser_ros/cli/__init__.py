@@ -16,5 +16,6 @@ COMMANDS = (
     "run",
     "bag",
     "watch",
+    "web",
     "benchmark",
 )

@@ -72,7 +72,7 @@ def pieces(source: IO[bytes]) -> Iterator[bytes]:
     av.logging.set_level(av.logging.PANIC)
     options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "none"}
     try:
-        container = av.open(source, options=options, metadata_errors="replace")
+        container = av.open(source, "r", options=options, metadata_errors="replace")
     except av.error.MemoryError:
         raise
     except (av.FFmpegError, ValueError):
@@ -80,8 +80,9 @@ def pieces(source: IO[bytes]) -> Iterator[bytes]:
     if not container.streams.audio:
         raise SystemExit(Ended.NO_SOUND)
     stream = container.streams.audio[0]
-    stream.thread_count = 1
-    resampler, described = None, None
+    stream.codec_context.thread_count = 1
+    resampler: av.AudioResampler | None = None
+    described = None
     packets = damaged = 0
     demuxed = container.demux(stream)
     while True:
@@ -102,7 +103,9 @@ def pieces(source: IO[bytes]) -> Iterator[bytes]:
             if now != described:
                 if resampler is not None:
                     yield from _mono(resampler.resample(None))
-                resampler, described = av.AudioResampler("fltp", None, RATE), now
+                resampler = av.AudioResampler("fltp", None, RATE)
+                described = now
+            assert resampler is not None
             frame.pts = None  # stamps of a damaged file would have the resampler fill gaps
             yield from _mono(resampler.resample(frame))
     if resampler is not None:

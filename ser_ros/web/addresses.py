@@ -1,0 +1,82 @@
+"""Where the page is found: names and addresses of this machine, the port, and what is typed."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from urllib.parse import urlencode
+
+import ifaddr
+
+from ser_ros.errors import AddressRefused
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+_ANY = ("0.0.0.0", "::")
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine itself reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def own_addresses() -> list[str]:
+    """Return this machine's addresses that others reach it by, IPv4 first."""
+    found: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = []
+    for adapter in ifaddr.get_adapters():
+        for ip in adapter.ips:
+            text = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
+            address = ipaddress.ip_address(text)
+            # A link-local address of IPv6 means nothing without the name of an interface.
+            if not address.is_loopback and not (address.version == 6 and address.is_link_local):
+                found.append(address)
+    return [str(address) for address in sorted(set(found), key=lambda a: (a.version, int(a)))]
+
+
+def own_names(host: str, more: tuple[str, ...] = ()) -> list[str]:
+    """Return every name and address that the page may be asked for by, on this host.
+
+    What is left out is refused, so that no stranger's name can be made to point here.
+    """
+    names = [*LOCAL_NAMES, *more]
+    if not is_local(host):
+        machine = socket.gethostname().lower()
+        names += [machine, f"{machine.split('.')[0]}.local"]
+        names += own_addresses() if host in _ANY else [host]
+    return list(dict.fromkeys(name.lower() for name in names))
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Take the port; 0 takes any that is free. Raises `AddressRefused`."""
+    if not 0 <= port < 1 << 16:
+        raise AddressRefused(host, port, "a port is a number from 0 to 65535")
+    try:
+        (family, _, _, _, address), *_ = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        return socket.create_server(address[:2], family=family, backlog=128)
+    except socket.gaierror as error:
+        raise AddressRefused(host, port, error.strerror or str(error)) from error
+    except (OSError, UnicodeError) as error:
+        why = str(error)
+        if isinstance(error, OSError):
+            in_use = error.errno == errno.EADDRINUSE
+            why = "it is in use" if in_use else (error.strerror or why)
+        raise AddressRefused(host, port, why) from error
+
+
+def url(host: str, port: int, secure: bool, token: str | None = None) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    query = f"?{urlencode({'token': token})}" if token else ""
+    return f"{'https' if secure else 'http'}://{shown}:{port}/{query}"
+
+
+def shown_urls(host: str, port: int, secure: bool, token: str | None) -> list[str]:
+    """Return the addresses to type, the likeliest first."""
+    hosts = (own_addresses() or ["127.0.0.1"]) if host in _ANY else [host]
+    return [url(one, port, secure, token) for one in hosts]
