@@ -29,6 +29,9 @@ from ser_ros.tracking import TrackingConfig
 _GRAIN_S = 0.1
 """Sound for a report is put together from pieces of this length, each at its own time."""
 
+_NEAR_NS = round((AudioStream.MAX_CHUNK_S + 1) * SECOND)
+"""How far the stamp of a chunk can lie from any of its sound."""
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -58,13 +61,14 @@ def replay(classifier: Classifier, wanted: Replay) -> Source:
         else:
             truths = Truths.of(ear.truths, bag.name)
         windows = tuple(
-            _with_truth(w, truths, classifier.bundle.labels, bag.name) for w in ear.windows
+            _with_truth(window, truths, classifier.bundle.labels)
+            for window in ear.judged(bag.name)
         )
         return Source(
             bag.name,
             str(wanted.bag),
             digest(bag),
-            ear.seconds,
+            ear.heard_ns / SECOND,
             windows,
             ear.counts(),
             (*bag.remarks, *ear.told(), *_foreign(truths, classifier.bundle.labels)),
@@ -85,19 +89,17 @@ class _Ear:
 
     def __init__(self, classifier: Classifier, config: HearingConfig) -> None:
         tracking = TrackingConfig(uncertain_below=classifier.calibration.uncertain_below)
-        self.windows: list[Judged] = []
         self.truths: list[Truth] = []
         self.begin_ns, self.end_ns = 0, 0
-        """Of the sound, by its stamps."""
+        """Of the sound, by its stamps; a clock that is set in between makes years of it."""
+        self.heard_ns = 0
+        """Length of the sound, gaps left out."""
         self._hearing = Hearing(classifier, config, tracking, time.perf_counter)
         self._format: AudioFormat | None = AudioFormat()  # what the node takes it for, untold
+        self._windows: list[Judged] = []
         self._window_s = classifier.bundle.features.window_s
         self._chunks = 0
         self._odd: dict[str, str] = {}
-
-    @property
-    def seconds(self) -> float:
-        return (self.end_ns - self.begin_ns) / SECOND
 
     def take(self, record: object) -> None:
         match record:
@@ -121,18 +123,29 @@ class _Ear:
         start_ns = chunk.stamp_ns or chunk.log_ns - duration_ns
         self.begin_ns = min(self.begin_ns, start_ns) if self._chunks else start_ns
         self.end_ns = max(self.end_ns, start_ns + duration_ns)
+        self.heard_ns += duration_ns
         self._chunks += 1
         for remark in self._hearing.chunk(chunk.data, fmt, chunk.stamp_ns, chunk.log_ns):
             self._odd.setdefault(remark.kind, remark.sentence)
         while (heard := self._hearing.next()) is not None:
-            self.windows.append(self._judged(heard))
+            self._windows.append(self._judged(heard))
+
+    def judged(self, source: str) -> list[Judged]:
+        """Return all windows, for a source of this name, once the bag was heard to its end.
+
+        Not before: after a jump back in time the sound begins earlier than it did.
+        """
+        return [
+            replace(w, source=source, start_s=(w.stamp_ns - self.begin_ns) / SECOND)
+            for w in self._windows
+        ]
 
     def _judged(self, heard: Heard) -> Judged:
-        estimate, stamp_ns = heard.estimate, heard.window.stamp_ns
+        estimate = heard.estimate
         return Judged(
             source="",
-            stamp_ns=stamp_ns,
-            start_s=(stamp_ns - self.begin_ns) / SECOND,
+            stamp_ns=heard.window.stamp_ns,
+            start_s=0.0,
             duration_s=self._window_s,
             label=estimate.label,
             confidence=estimate.confidence,
@@ -147,7 +160,7 @@ class _Ear:
         total: Counter[str] = Counter()
         total.update(self._hearing.counts)
         total.update(self._hearing.stream.counts)
-        total["samples_lost"] = sum(window.lost for window in self.windows)
+        total["samples_lost"] = sum(window.lost for window in self._windows)
         return dict(sorted(total.items()))
 
     def told(self) -> list[str]:
@@ -159,16 +172,15 @@ class _Ear:
         ]
 
 
-def _with_truth(window: Judged, truths: Truths, labels: LabelSet, name: str) -> Judged:
+def _with_truth(window: Judged, truths: Truths, labels: LabelSet) -> Judged:
     start_ns = window.stamp_ns
     end_ns = start_ns + round(window.duration_s * SECOND)
     word, speaker = truths.at(start_ns, end_ns)
     index = labels.index(word) if word else None
     if index is None:  # nobody said, or an emotion that the model does not tell apart
-        return replace(window, source=name, speaker=speaker)
+        return replace(window, speaker=speaker)
     return replace(
         window,
-        source=name,
         truth=labels.labels[index],
         speaker=speaker,
         utterance=truths.stretch(start_ns, end_ns),
@@ -196,11 +208,16 @@ def sound_of(bag_path: Path, audio: str, begin_ns: int, rate: int) -> Sound:
         grain = round(_GRAIN_S * rate)
         found = np.zeros(round(duration_s * rate), np.float32)
         stream, fmt = AudioStream(grain, grain, rate), AudioFormat()
+        first_ns = begin_ns + round(start_s * SECOND)
+        last_ns = first_ns + round(duration_s * SECOND)
         with open_bag(bag_path) as bag:
             for record in bag.records(bag.audio_topic(audio)):
                 if isinstance(record, Format):
                     fmt = record.format or fmt
                 if not isinstance(record, Chunk):
+                    continue
+                stamp_ns = record.stamp_ns
+                if stamp_ns and not first_ns - _NEAR_NS < stamp_ns < last_ns + _NEAR_NS:
                     continue
                 for piece in stream.push(record.data, fmt, record.stamp_ns, record.log_ns)[0]:
                     at = round(((piece.stamp_ns - begin_ns) / SECOND - start_s) * rate)

@@ -18,6 +18,7 @@ from ser_ros.classifier import Classifier
 from ser_ros.errors import BadTrack, BadValue, NoAudioTopic
 from ser_ros.hearing import HearingConfig
 from ser_ros.replay import Replay, replay, sound_of
+from ser_ros.report import timeline
 
 RATE = 16_000
 
@@ -133,7 +134,25 @@ def test_gaps_and_jumps_back_are_counted_told_and_split_no_window(tmp_path, judg
     told = "\n".join(source.remarks)
     assert "6.000 s of audio are missing" in told
     assert "went back by 74.000 s" in told
-    assert source.windows[0].start_s == 0
+    # All from the same moment, so that the sound of each is found where it lies.
+    assert [w.start_s for w in source.windows] == [60.0, 61.25, 70.0, 71.25, 0.0, 1.25]
+    assert source.duration_s == 12
+    sound = sound_of(tmp_path / "bag", "", back, RATE)
+    for window in source.windows:
+        at = round(window.start_s % 10 * RATE)
+        heard = sound(window.start_s, window.duration_s)
+        np.testing.assert_allclose(heard, samples[at : at + 40_000], atol=1e-4)
+
+
+def test_a_clock_that_is_set_makes_no_years_of_sound(tmp_path, judge, voices):
+    samples = np.concatenate(voices)[: 4 * RATE]
+    bag = write(tmp_path / "bag", *spoken(samples, 100 * SECOND, START))
+    source = replay(judge, Replay(bag))
+    assert source.duration_s == 8
+    assert len(source.windows) == 4
+    drawn = list(timeline.rows(source, judge.labels, 0))
+    assert len(drawn) == len(timeline.minutes(source)) == 2
+    assert all("2 windows" in row for row in drawn)
 
 
 def test_the_robots_own_voice_is_not_heard(tmp_path, judge, voices):

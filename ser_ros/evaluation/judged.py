@@ -49,7 +49,7 @@ class Source:
     path: str
     sha256: str
     duration_s: float
-    """Of its sound, gaps included."""
+    """Of its sound, gaps left out."""
     windows: tuple[Judged, ...]
     counts: dict[str, int] = field(default_factory=dict)
     """What was odd about it: gaps, chunks refused, samples lost, and so on, by kind."""

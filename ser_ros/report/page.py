@@ -32,7 +32,7 @@ ROWS_SHOWN = 200
 class Timeline:
     source: Source
     rows: list[str]
-    """SVG; fewer than the source has minutes where the page is full."""
+    """SVG; fewer than the source has where the page is full."""
     whole: bool
     told: str
     """How much of it was heard right, in a few words."""
@@ -114,6 +114,6 @@ def _timelines(sources: Sequence[Source], labels: tuple[str, ...]) -> list[Timel
             left -= len(row)
             if left <= 0:
                 break
-        whole = len(rows) == timeline.count(source)
+        whole = len(rows) == len(timeline.minutes(source))
         found.append(Timeline(source, rows, whole, words.hits(source, labels)))
     return found

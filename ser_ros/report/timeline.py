@@ -26,9 +26,17 @@ _POINTS = 400
 """Points of a waveform's outline."""
 
 
-def count(source: Source) -> int:
-    """Return how many rows a source has."""
-    return max(1, int(np.ceil(source.duration_s / ROW_S - 1e-9)))
+def minutes(source: Source) -> list[int]:
+    """Return which rows a source has: those in which something was heard.
+
+    A robot's clock may be set in the middle of a bag, and between two rows then lie years.
+    """
+    heard = {
+        row
+        for _, start, end in _spans(source.windows)
+        for row in range(int(max(start, 0.0) // ROW_S), int(np.ceil(end / ROW_S - 1e-9)))
+    }
+    return sorted(heard) or list(range(max(1, int(np.ceil(source.duration_s / ROW_S - 1e-9)))))
 
 
 def rows(source: Source, labels: tuple[str, ...], number: int) -> Iterator[str]:
@@ -37,8 +45,11 @@ def rows(source: Source, labels: tuple[str, ...], number: int) -> Iterator[str]:
     `number` tells the sources of a page apart.
     """
     spans = _spans(source.windows)
-    for row in range(count(source)):
-        first, last = row * ROW_S, min((row + 1) * ROW_S, max(source.duration_s, 0.1))
+    # A clip shorter than a window ends before it; a bag with gaps, after its seconds of sound.
+    ends = [w.start_s + w.duration_s for w in source.windows if w.start_s > 0]
+    end = max(source.duration_s, 0.1, *ends)
+    for row in minutes(source):
+        first, last = row * ROW_S, min((row + 1) * ROW_S, end)
         inside = [(w, max(a, first), min(b, last)) for w, a, b in spans if a < last and b > first]
         wave = _waveform(source, first, last)
         told = f"{first:g} to {last:.1f} s of {source.name}: {_told(inside)}"
