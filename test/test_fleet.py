@@ -141,8 +141,11 @@ def test_the_command_says_how_right_it_was(ser_ros, model, bags, tmp_path):
     options = ("--model", model, "--labels", track, "--json")
     done = ser_ros("bag", "evaluate", *bags, *options)
     assert (done.returncode, done.stderr) == (0, "")
-    content = json.loads(done.stdout)
+    content = json.loads(done.stdout, parse_constant=pytest.fail)  # NaN is no JSON
     assert content["scored"]["windows"]["per_class_recall"].keys() >= {"happy"}
+    alone = ser_ros("bag", "evaluate", bags[0], *options[:-1])
+    assert "of one voice there is no interval" in alone.stdout
+    assert "nan" not in alone.stdout
     bad = ser_ros("bag", "evaluate", *bags, "none", *options)
     assert bad.returncode == 1
     assert "a file of labels for the bag 'none'" in bad.stderr

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from ser_ros.errors import RosbagsMissing
 
-HELP = "bags of what a robot heard: record, make of labelled clips, look into, compare"
+HELP = "bags of what a robot heard: record, make of clips, look into, play, evaluate, compare"
 EXAMPLE = """  python -m ser_ros bag record monday --seconds 60
   python -m ser_ros bag make recordings/manifest.csv demo
   python -m ser_ros bag info monday demo"""

@@ -68,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate every bag; 1 if one could not be heard, the others are reported all the same."""
     # Only here: the help is there also where rosbags is not.
     from ser_ros.evaluation.provenance import origin
+    from ser_ros.evaluation.results import finite
     from ser_ros.fleet import Failure, hear_all
     from ser_ros.report.figures import figures
     from ser_ros.report.folder import PAGE, check_place
@@ -92,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
         if options.work is None and work is not None:
             shutil.rmtree(work, ignore_errors=True)
     else:
-        content = {"model": model_facts(bundle), **figures(sources, bundle, options.seed)}
+        content = finite({"model": model_facts(bundle), **figures(sources, bundle, options.seed)})
     if options.json:
         print(json.dumps(content, ensure_ascii=False))
     else:
