@@ -13,7 +13,7 @@ from ser_ros.cli.options import add_model_arguments, positive
 from ser_ros.errors import MissingExtra
 
 if TYPE_CHECKING:
-    import ssl
+    pass
 
 HELP = "serve a page on which a voice can be tried, from files or the browser's microphone"
 EXAMPLE = """  python -m ser_ros web                                 # this machine alone
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise MissingExtra(error.name or str(error), "web") from error
     from ser_ros.bundle import Bundle, find_bundle
-    from ser_ros.web import addresses
+    from ser_ros.web import addresses, certificates
     from ser_ros.web.limits import Limits
     from ser_ros.web.listening import Listener
     from ser_ros.web.saving import SavingFolder
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
     host, names = options.host, addresses.own_names(options.host, tuple(options.name))
     token = None if addresses.is_local(host) else secrets.token_urlsafe(16)
-    context = _context(options, names)
+    context = certificates.chosen(options.certificate, options.key, options.make_certificate, names)
     limits = Limits(options.upload_mb, float(options.seconds), options.at_once)
     saving = SavingFolder(options.save_folder, options.save_days) if options.save_folder else None
     with addresses.listening_socket(host, options.port) as taken:
@@ -83,23 +83,6 @@ def run(options: argparse.Namespace) -> int:
         urls = addresses.shown_urls(host, port, context is not None, token)
         asyncio.run(serve(server, taken, lambda: _show(urls, token, context is not None)))
     return 0
-
-
-def _context(options: argparse.Namespace, names: list[str]) -> ssl.SSLContext | None:
-    """Raises `CertificateRefused`, `BadValue` or `CannotWrite`."""
-    from ser_ros.errors import BadValue
-    from ser_ros.web import certificates
-
-    certificate, key = options.certificate, options.key
-    if options.make_certificate:
-        if certificate or key:
-            raise BadValue("--make-certificate", True, "without --certificate and --key")
-        certificate, key = certificates.made_for(names, certificates.state_folder())
-    if certificate is None and key is None:
-        return None
-    if certificate is None or key is None:
-        raise BadValue("--key" if certificate else "--certificate", None, "both, or neither")
-    return certificates.context(certificate, key)
 
 
 def _show(urls: list[str], token: str | None, secure: bool) -> None:

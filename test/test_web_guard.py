@@ -1,0 +1,298 @@
+"""Who may open the page, by which address, and over what."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="aiohttp is in the extra web")
+pytest.importorskip("cryptography", reason="cryptography is in the extra web")
+import aiohttp
+import tiny
+from programs import ROOT
+from served import run, serving
+
+from ser_ros.errors import AddressRefused, CannotWrite, CertificateRefused
+from ser_ros.web import addresses, certificates
+from ser_ros.web.listening import Listener
+
+TOKEN = "a-token-of-the-test"
+
+
+@pytest.fixture(scope="module")
+def listener() -> Listener:
+    return Listener(tiny.bundle(), "onnxruntime")
+
+
+# ── hosts and origins ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("path", ["/", "/api/about", "/style.css", "/ws/live"])
+@pytest.mark.parametrize(
+    ("header", "value", "kind"),
+    [
+        ("Host", "evil.example", "wrong_host"),
+        ("Host", "127.0.0.1.evil.example:8088", "wrong_host"),
+        ("Host", "[::1", "wrong_host"),
+        ("Origin", "http://evil.example", "wrong_origin"),
+        ("Origin", "null", "wrong_origin"),
+        ("Origin", "https://127.0.0.1", "wrong_origin"),
+    ],
+)
+def test_strangers_are_refused(
+    listener: Listener, path: str, header: str, value: str, kind: str
+) -> None:
+    async def work() -> None:
+        async with serving(listener) as page:
+            status, told = await page.get(path, headers={header: value})
+            assert (status, told["error"]["kind"]) == (403, kind)
+
+    run(work())
+
+
+def test_the_page_itself_may_ask(listener: Listener) -> None:
+    async def work() -> None:
+        async with serving(listener) as page:
+            own = {"Origin": f"http://127.0.0.1:{page.port}"}
+            assert (await page.get("/api/about", headers=own))[0] == 200
+            async with page.client.ws_connect("/ws/live", headers=own) as live:
+                assert (await live.receive_json())["type"] == "hello"
+            named = {"Host": f"LOCALHOST:{page.port}"}
+            assert (await page.get("/api/about", headers=named))[0] == 200
+
+    run(work())
+
+
+def test_every_answer_has_the_headers(listener: Listener) -> None:
+    async def work() -> None:
+        async with serving(listener) as page:
+            for path in ("/", "/api/about", "/nothing", "/api/try/unknown"):
+                async with page.client.get(path) as got:
+                    policy = got.headers["Content-Security-Policy"]
+                    assert policy.startswith("default-src 'self'; ") and "unsafe" not in policy
+                    assert f"connect-src 'self' ws://127.0.0.1:{page.port}" in policy
+                    assert got.headers["X-Content-Type-Options"] == "nosniff"
+                    assert got.headers["Referrer-Policy"] == "no-referrer"
+                    assert "microphone=(self)" in got.headers["Permissions-Policy"]
+
+    run(work())
+
+
+@pytest.mark.parametrize("path", ["/../setup.py", "/%2e%2e/%2e%2e/setup.py", "//etc/passwd", "/."])
+def test_no_path_leads_out_of_the_page(listener: Listener, path: str) -> None:
+    async def work() -> bytes:
+        async with serving(listener) as page:
+            reader, writer = await asyncio.open_connection("127.0.0.1", page.port)
+            request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+            writer.write(request.encode())
+            return await reader.read()
+
+    assert run(work()).startswith((b"HTTP/1.1 404", b"HTTP/1.1 400", b"HTTP/1.1 403"))
+
+
+# ── the token ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_token_is_taken_for_a_cookie_and_leaves_the_address(listener: Listener) -> None:
+    async def work() -> None:
+        async with serving(listener, token=TOKEN) as page:
+            for path in ("/api/about", "/ws/live", "/ws/microphone", "/style.css"):
+                status, told = await page.get(path)
+                assert (status, told["error"]["kind"]) == (401, "token")
+            status, told = await page.get(f"/api/about?token={TOKEN}")
+            assert status == 401  # it counts only where the address is then cleaned
+            for wrong in ("", "?token=", "?token=wrong", "?token=%ff%00"):
+                async with page.client.get(f"/{wrong}") as got:
+                    assert got.status == 401 and "Set-Cookie" not in got.headers
+                    assert "QR" in await got.text()
+            for path in ("/", "/kiosk"):
+                entry = f"{path}?token={TOKEN}&language=ko"
+                async with page.client.get(entry, allow_redirects=False) as got:
+                    assert (got.status, got.headers["Location"]) == (303, f"{path}?language=ko")
+                    cookie = got.headers["Set-Cookie"]
+                    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
+                    assert TOKEN not in cookie and "Secure" not in cookie
+            assert (await page.get("/api/about"))[0] == 200
+            async with page.client.ws_connect("/ws/live") as live:
+                assert (await live.receive_json())["type"] == "hello"
+
+    run(work())
+
+
+def test_a_token_that_nobody_asked_for_is_taken_off_the_address(listener: Listener) -> None:
+    async def work() -> None:
+        async with (
+            serving(listener) as page,
+            page.client.get("/?token=old", allow_redirects=False) as got,
+        ):
+            assert (got.status, got.headers["Location"]) == (303, "/")
+            assert "Set-Cookie" not in got.headers
+
+    run(work())
+
+
+# ── HTTPS ─────────────────────────────────────────────────────────────────────────────────────
+
+NAMES = ["localhost", "127.0.0.1", "robot.local"]
+
+
+def test_a_certificate_made_here_serves_the_page(listener: Listener, tmp_path: Path) -> None:
+    certificate, key = certificates.made_for(NAMES, tmp_path / "state")
+    assert key.stat().st_mode & 0o777 == 0o600
+
+    async def work() -> None:
+        context = certificates.context(certificate, key)
+        async with serving(listener, context=context, token=TOKEN) as page:
+            trust = ssl.create_default_context(cafile=certificate)
+            entry = f"/?token={TOKEN}"
+            async with page.client.get(entry, ssl=trust, allow_redirects=False) as got:
+                assert "Secure" in got.headers["Set-Cookie"]
+                assert f"wss://127.0.0.1:{page.port}" in got.headers["Content-Security-Policy"]
+            with pytest.raises(aiohttp.ClientConnectorCertificateError):
+                await page.client.get("/", ssl=True)
+
+    run(work())
+
+
+def test_a_certificate_is_made_anew_only_for_new_names(tmp_path: Path) -> None:
+    first = certificates.made_for(NAMES, tmp_path)[0].read_bytes()
+    assert certificates.made_for(NAMES[:2], tmp_path)[0].read_bytes() == first
+    assert certificates.made_for([*NAMES, "10.0.0.7"], tmp_path)[0].read_bytes() != first
+    (tmp_path / "page.crt").write_text("damaged")
+    assert certificates.context(*certificates.made_for(NAMES, tmp_path))
+
+
+def test_a_certificate_that_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
+    certificate, key = certificates.made_for(NAMES, tmp_path / "one")
+    _, other = certificates.made_for(NAMES, tmp_path / "two")
+    garbage = tmp_path / "garbage"
+    garbage.write_bytes(b"\x00\xff nothing")
+    locked = tmp_path / "locked"
+    from cryptography.hazmat.primitives import serialization
+
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    locked.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    cases: list[tuple[Path, Path, str]] = [
+        (certificate, other, "does not belong"),
+        (certificate, tmp_path / "none", "No such file"),
+        (tmp_path, key, "Is a directory"),
+        (garbage, key, "cannot be used"),
+        (certificate, garbage, "cannot be used"),
+        (certificate, locked, "password"),
+    ]
+    for one, two, why in cases:
+        with pytest.raises(CertificateRefused, match=why) as caught:
+            certificates.context(one, two)
+        assert str(caught.value).count("\n") == 0
+
+
+def test_a_folder_that_takes_no_certificate_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CannotWrite):
+        certificates.made_for(NAMES, tmp_path / "file" / "state")
+
+
+# ── addresses ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_addresses_that_cannot_be_served_at() -> None:
+    with addresses.listening_socket("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(AddressRefused, match="in use"):
+            addresses.listening_socket("127.0.0.1", port)
+    for host, asked in (("203.0.113.1", 0), ("no.such.host.invalid", 0), ("127.0.0.1", 70_000)):
+        with pytest.raises(AddressRefused):
+            addresses.listening_socket(host, asked)
+
+
+def test_the_names_that_a_page_answers_to() -> None:
+    assert addresses.own_names("127.0.0.1") == list(addresses.LOCAL_NAMES)
+    everywhere = addresses.own_names("0.0.0.0", ("Robot.example",))
+    assert "robot.example" in everywhere and "0.0.0.0" not in everywhere
+    assert f"{socket.gethostname().lower().split('.')[0]}.local" in everywhere
+    assert set(addresses.own_addresses()) <= set(everywhere)
+    assert addresses.own_names("192.0.2.7")[-1] == "192.0.2.7"
+    assert addresses.url("::1", 80, True, "a&b") == "https://[::1]:80/?token=a%26b"
+
+
+# ── the command ───────────────────────────────────────────────────────────────────────────────
+
+
+def started(*words: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
+    """Start the command; return it and the address that it tells."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ser_ros", "web", "--port", "0", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    found = re.search(r"https?://\S+", line)
+    assert found, line + process.stdout.read()
+    return process, found[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_it_well_with_a_view_open(number: int) -> None:
+    process, url = started()
+
+    async def work() -> Any:
+        async with aiohttp.ClientSession() as client, client.ws_connect(f"{url}ws/live") as live:
+            assert (await live.receive_json())["type"] == "hello"
+            process.send_signal(number)
+            return await live.receive()
+
+    try:
+        assert run(work()).data == 1001
+        rest, _ = process.communicate(timeout=60)
+        assert (process.returncode, "Traceback" in rest) == (0, False), rest
+    finally:
+        process.kill()
+
+
+@pytest.mark.slow
+def test_another_address_has_a_token_and_a_certificate(tmp_path: Path) -> None:
+    words = ("--host", "0.0.0.0", "--make-certificate")
+    process, url = started(*words, XDG_STATE_HOME=str(tmp_path))
+    try:
+        assert url.startswith("https://") and re.search(r"\?token=[\w-]{20,}$", url)
+        assert {p.name for p in (tmp_path / "ser_ros").iterdir()} == {"page.crt", "page.key"}
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, rest
+    finally:
+        process.kill()
+
+
+@pytest.mark.slow
+def test_what_cannot_be_served_is_one_sentence(ser_ros: Any, tmp_path: Path) -> None:
+    with addresses.listening_socket("127.0.0.1", 0) as taken:
+        done = ser_ros("web", "--port", taken.getsockname()[1])
+    assert done.returncode == 1 and "(it is in use)" in done.stderr
+    for words, why in (
+        (("--certificate", tmp_path / "none"), "--key"),
+        (("--certificate", tmp_path / "none", "--key", tmp_path / "none"), "No such file"),
+        (("--port", 0, "--model", tmp_path), "manifest.json"),
+    ):
+        done = ser_ros("web", *words)
+        assert done.returncode == 1 and why in done.stderr and done.stderr.count("\n") == 1
