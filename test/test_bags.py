@@ -139,6 +139,21 @@ def test_a_type_of_the_same_name_with_other_fields_is_refused():
         types.check("nowhere_msgs/msg/Nothing", "RIHS01_" + "0" * 64)
 
 
+def test_a_bag_that_means_another_layout_by_a_type_is_known(tmp_path):
+    with open_bag(make(tmp_path / "ours", 0)) as bag:
+        assert len(bag.topics) == 3
+        for topic in bag.topics:
+            types.check_definition(topic.type, topic.definition)
+    older = "string label"
+    write_foreign(tmp_path / "old", "/t", types.GROUND_TRUTH, older, label="sad")
+    with open_bag(tmp_path / "old") as bag:
+        definition = bag.topics[0].definition
+    with pytest.raises(TypeDiffers):
+        types.check_definition(types.GROUND_TRUTH, definition)
+    half = definition._replace(data="nowhere_msgs/Nothing x")
+    types.check_definition(types.GROUND_TRUTH, half)
+
+
 # ── of others ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -402,4 +417,4 @@ def test_without_rosbags_the_help_is_there_and_the_rest_is_refused(monkeypatch):
     assert done.returncode == 0, done.stderr
     monkeypatch.setattr(bag, "find_spec", lambda _: None)
     with pytest.raises(RosbagsMissing, match="pip install"):
-        bag.run(argparse.Namespace())
+        bag.run(argparse.Namespace(verb="info"))
