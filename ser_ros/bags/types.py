@@ -91,6 +91,37 @@ def check(name: str, digest: str) -> None:
         raise TypeDiffers(name)
 
 
+def check_definition(name: str, definition: MessageDefinition) -> None:
+    """Make sure that a bag means by a type what is meant by it here, so its bytes can be published.
+
+    What cannot be compared, for one side does not define it in full, passes. Raises `TypeDiffers`.
+    """
+    if _untold(definition):
+        return
+    try:
+        check(name, _store(name, definition).hash_rihs01(name))
+    except (TypeUnknown, TypesysError, KeyError):
+        return
+
+
+def _untold(definition: MessageDefinition) -> bool:
+    return definition.format is MessageDefinitionFormat.NONE or not definition.data.strip()
+
+
+def _store(name: str, definition: MessageDefinition) -> Typestore:
+    """Return the types that a bag defines. Raises `TypeUnknown`."""
+    parse = {
+        MessageDefinitionFormat.MSG: lambda: get_types_from_msg(definition.data, name),
+        MessageDefinitionFormat.IDL: lambda: get_types_from_idl(definition.data),
+    }[definition.format]
+    try:
+        store = get_typestore(Stores.EMPTY)
+        store.register(parse())
+    except (TypesysError, SyntaxError, ValueError) as error:
+        raise TypeUnknown(name) from error
+    return store
+
+
 @lru_cache(maxsize=64)
 def decoder(name: str, definition: MessageDefinition) -> Decode:
     """Return what decodes a type by the definition that came with it.
@@ -98,18 +129,7 @@ def decoder(name: str, definition: MessageDefinition) -> Decode:
     A bag may be older or younger than this package, so its own word goes first; ours stands in
     where it has none. Raises `TypeUnknown`.
     """
-    if definition.format is MessageDefinitionFormat.NONE or not definition.data.strip():
-        store = know(name)
-    else:
-        parse = {
-            MessageDefinitionFormat.MSG: lambda: get_types_from_msg(definition.data, name),
-            MessageDefinitionFormat.IDL: lambda: get_types_from_idl(definition.data),
-        }[definition.format]
-        try:
-            store = get_typestore(Stores.EMPTY)
-            store.register(parse())
-        except (TypesysError, SyntaxError, ValueError) as error:
-            raise TypeUnknown(name) from error
+    store = know(name) if _untold(definition) else _store(name, definition)
 
     def decode(raw: bytes) -> Any:
         try:

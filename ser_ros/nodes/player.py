@@ -22,7 +22,7 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 
 from ser_ros.bags import types
 from ser_ros.bags.reading import Bag, Message, Topic
-from ser_ros.errors import NothingToPlay
+from ser_ros.errors import NothingToPlay, TypeDiffers
 from ser_ros.framing import SECOND
 from ser_ros.nodes import messages
 from ser_ros.nodes.process import Crew, spin_crew
@@ -96,6 +96,12 @@ class Player(Node):
             kind = getattr(import_module(f"{package}.msg"), name)
         except (ImportError, AttributeError):
             self._tell(f"{topic.name} is not played: {topic.type} is not installed here.")
+            return None
+        try:
+            types.check_definition(topic.type, topic.definition)
+        except TypeDiffers:
+            # Bytes of another layout would be read as something that nobody said.
+            self._tell(f"{topic.name} is not played: the bag has another layout of {topic.type}.")
             return None
         latched = topic.type == types.AUDIO_INFO or any(
             qos.durability.name == "TRANSIENT_LOCAL" for qos in topic.qos

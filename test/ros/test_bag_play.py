@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import tiny
+from bagged import write_foreign
 from graph import Graph
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from ser_ros.msg import Emotion, EmotionState, GroundTruth
 
 from ser_ros.bags.making import Making, make_bag
+from ser_ros.bags.types import GROUND_TRUTH
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
 from ser_ros.corpora import read_manifest
@@ -149,6 +151,16 @@ def test_what_it_cannot_play_it_says(
     player = play(graph, bag, *arguments)
     assert player.wait() == 1
     assert sentence in player.output
+    assert "Traceback" not in player.output
+
+
+def test_bytes_of_another_layout_are_not_published(graph: Graph, tmp_path: Path) -> None:
+    old = write_foreign(
+        tmp_path / "old", "/ground_truth", GROUND_TRUTH, "string label", label="sad"
+    )
+    player = play(graph, old)
+    assert player.wait() == 1
+    assert "/ground_truth is not played: the bag has another layout" in player.output
     assert "Traceback" not in player.output
 
 
