@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from bagged import START, info, messages, sound
 
@@ -152,6 +154,17 @@ def test_what_is_there_is_never_recorded_over(begin, tmp_path):
         with pytest.raises(BagThere):
             begin(**limits)
     assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_a_folder_that_is_taken_away_is_told(begin, tmp_path, storage):
+    recording, clock = begin(storage=storage)
+    recording.write("/audio_info", START, FORMAT)
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(CannotWrite, match="out"):
+        go_on(recording, clock, 2)
+    with pytest.raises(CannotWrite):
+        recording.close()
 
 
 def test_a_place_that_takes_no_bag_is_told_at_once(tmp_path):

@@ -111,7 +111,10 @@ class BagWriter:
     @property
     def size(self) -> int:
         """Bytes on the disk."""
-        return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
+        try:
+            return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
+        except OSError as error:  # somebody took the folder away
+            raise _refusal(self.path, error) from error
 
     def close(self) -> None:
         """End the bag with its index and metadata; a second time does nothing."""
