@@ -227,7 +227,19 @@ def _cluster(address: str) -> Iterator[Over]:
     def over(hear: Hear, jobs: list[Task]) -> Iterator[tuple[int, Outcome]]:
         futures = {client.submit(hear, *job, pure=False): i for i, job in enumerate(jobs)}
         for future in as_dask_completes(futures):
-            yield futures[future], future.result()
+            try:
+                outcome = future.result()
+            except SerError:
+                raise
+            except Exception as error:  # whatever a worker died of, or lacks, comes back as it is
+                expected = "workers that have this version of ser_ros, and memory for a bag"
+                raise BadValue("--dask", f"{address} ({_first(error)})", expected) from error
+            yield futures[future], outcome
 
     with client:
         yield over
+
+
+def _first(error: Exception) -> str:
+    """Return the first line of what a cluster says, which may be a page."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:200]

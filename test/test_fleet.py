@@ -117,6 +117,10 @@ def test_a_cluster_hears_what_one_process_hears(tmp_path, model, bags):
         there = hear_all(
             jobs(model, [*bags, tmp_path / "none"]), tmp_path, dask=cluster.scheduler_address
         )
+        # What goes wrong in a worker is a sentence, also where it is none of our errors.
+        nonsense = [Job(None, model)]  # type: ignore[arg-type]
+        with pytest.raises(BadValue, match=r"AttributeError.*expected workers that have"):
+            hear_all(nonsense, dask=cluster.scheduler_address)
     assert isinstance(there.pop(), Failure)
     for one, other in zip(heard(there), heard(hear_all(jobs(model, bags))), strict=True):
         for a, b in zip(one, other, strict=True):
