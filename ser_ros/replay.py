@@ -61,8 +61,7 @@ def replay(classifier: Classifier, wanted: Replay) -> Source:
         else:
             truths = Truths.of(ear.truths, bag.name)
         windows = tuple(
-            _with_truth(window, truths, classifier.bundle.labels)
-            for window in ear.judged(bag.name)
+            _with_truth(window, truths, classifier.bundle.labels) for window in ear.judged(bag.name)
         )
         return Source(
             bag.name,

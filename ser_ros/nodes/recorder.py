@@ -43,7 +43,7 @@ _DEPTH = 200
 """Messages that may wait while the disk is slow."""
 
 
-class Watcher(Protocol):
+class Teller(Protocol):
     """Who tells a person how the recording goes."""
 
     def begin(self, topics: Sequence[str]) -> None:
@@ -75,7 +75,7 @@ class Recorder(Node):
         recording: Recording,
         names: Sequence[str],
         audio: bool,
-        watcher: Watcher,
+        teller: Teller,
         **options: Any,
     ) -> None:
         """`audio` permits sound."""
@@ -85,7 +85,7 @@ class Recorder(Node):
         """Why it has come to its end, or an empty text."""
         self._recording = recording
         self._audio = audio
-        self._watcher = watcher
+        self._teller = teller
         self._names = {self.resolve_topic_name(name): name for name in names}
         self._inputs: dict[str, tuple[QoSProfile, Any]] = {}
         self._refused: set[str] = set()
@@ -155,7 +155,7 @@ class Recorder(Node):
 
     def _refuse(self, topic: str, sentence: str) -> None:
         self._refused.add(topic)
-        self._watcher.tell(sentence)
+        self._teller.tell(sentence)
 
     def _hear(self, topic: str, message: bytes, about: dict[str, int]) -> None:
         if self.over:
@@ -173,7 +173,7 @@ class Recorder(Node):
             self._recording.tick()
         except CannotWrite as error:
             self._fail(error)
-        self._watcher.beat()
+        self._teller.beat()
 
     def _fail(self, error: CannotWrite) -> None:
         self.failure = self.failure or error
@@ -186,16 +186,16 @@ class Recorder(Node):
 
 
 def record(
-    recording: Recording, names: Sequence[str], audio: bool, watcher: Watcher, ros_args: list[str]
+    recording: Recording, names: Sequence[str], audio: bool, teller: Teller, ros_args: list[str]
 ) -> Outcome:
     """Record until an end is reached, Ctrl-C or a termination."""
     made: list[Recorder] = []
 
     def make() -> Crew:
-        recorder = Recorder(recording, names, audio, watcher)
+        recorder = Recorder(recording, names, audio, teller)
         made.append(recorder)
         recording.start()
-        watcher.begin(recorder.listened)
+        teller.begin(recorder.listened)
         return Crew([], [recorder], recorder.ended)
 
     code = spin_crew(make, ros_args)
