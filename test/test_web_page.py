@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ser_ros.errors import Refusal
 from ser_ros.labels import ANSWERS_WITHOUT_EMOTION, VOCABULARY
 
 PAGE = Path(__file__).resolve().parent.parent / "ser_ros" / "web" / "page"
@@ -123,6 +124,14 @@ def test_every_word_is_used_and_every_used_word_is_there():
     assert "live." not in composed
     unused = {key for key in known if key not in named and not key.startswith(composed)}
     assert unused <= {"name"}
+
+
+def test_every_refusal_of_the_server_is_said_in_every_language():
+    for_programs = {"refused", "encoded", "not_done"}
+    kinds = {error.kind for error in Refusal.__subclasses__()} - for_programs
+    assert len(kinds) > 10
+    for path in LANGUAGES:
+        assert {f"error.{kind}" for kind in kinds} <= words(path).keys()
 
 
 def test_korean_is_polite():

@@ -149,7 +149,7 @@ def test_the_live_page_shows_what_the_nodes_say(double, judge, voices, opened):
     expect(page.locator("#live-bars .bar")).to_have_count(4)
     expect(page.locator("#health")).to_contain_text("raise hop")
     expect(page.locator("#live-latency")).to_have_text("21 ms")
-    page.wait_for_function("() => document.getElementById('minute').ariaLabel.includes('sad')")
+    page.wait_for_function("() => document.getElementById('minute').ariaLabel?.includes('sad')")
     assert painted(page, "#minute")
     assert fits(page)
 
@@ -193,6 +193,27 @@ def test_a_dropped_connection_comes_back_and_leaves_a_gap(double, judge, voices,
     expect(page.locator("#missed")).to_have_text(re.compile(r"Missed: \d+ s"))
     feed(double, voices, judge, ago_s=8)
     expect(page.locator("#live-word")).to_have_text("sad")
+
+
+def test_a_state_of_long_ago_is_not_shown_as_now(double, opened):
+    page = opened(double.url)
+    double.wait_for_viewer()
+    old = time.time() - 90
+    state = {
+        "type": "state",
+        "stamp": old,
+        "since": old,
+        "label": "sad",
+        "confidence": 0.9,
+        "labels": ["sad", "happy"],
+        "probabilities": [0.9, 0.1],
+        "speech_ratio": 1,
+        "level_dbfs": -20,
+    }
+    double.say(state)
+    expect(page.locator("#live-sure")).to_have_text(re.compile(r"for 9\d s. The last word was"))
+    double.say(state | {"stamp": time.time()})
+    expect(page.locator("#live-sure")).to_have_text("90% sure")
 
 
 def test_a_slow_viewer_is_told_what_it_missed(double, judge, voices, opened):
@@ -342,7 +363,7 @@ def test_what_the_server_refuses_is_said_in_ones_own_language(double, opened, sp
 
 def test_a_file_that_is_too_large_is_not_sent(double, opened, tmp_path):
     large = tmp_path / "large.wav"
-    large.write_bytes(bytes(3_000_001))
+    large.write_bytes(bytes((3 << 20) + 1))
     page = opened(double.url + "#try")
     page.set_input_files("#file", large)
     expect(page.locator("#try-trouble")).to_contain_text("larger than 3 MB")

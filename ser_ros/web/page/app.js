@@ -49,6 +49,7 @@ function connect(live, phone, about, show) {
     if (message.type === "hello") {
       // A server that started again may have another model.
       Object.assign(about, message.about);
+      live.hear(message);
       show();
     } else if (message.type === "microphone") phone.hear(message);
     else live.hear(message);
@@ -134,6 +135,7 @@ function tellOnce() {
   if (localStorage.getItem(TOLD)) return;
   const dialog = at("first");
   dialog.onclose = () => localStorage.setItem(TOLD, "1");
+  at("understood").onclick = () => dialog.close();
   dialog.showModal();
   dialog.scrollTop = 0;
 }

@@ -45,8 +45,9 @@ export function drawCourse(context, answer, width, height) {
       .filter((window) => window.label !== "no_speech")
       .flatMap(({ start_s, end_s, probabilities }) => {
         const y = top + tall * (1 - probabilities[i]);
-        return answer.windows.length === 1 ? [[x(start_s), y], [x(end_s), y]] : [[x((start_s + end_s) / 2), y]];
-      });
+        return [[x(start_s), y], [x((start_s + end_s) / 2), y], [x(end_s), y]];
+      })
+      .filter((_, i, all) => i % 3 === 1 || i === 0 || i === all.length - 1);
     line(context, points);
     if (points.length) drawMark(context, label, ...inside(points.at(-1), width), 11, colour(label));
   });

@@ -6,6 +6,17 @@ const LONGEST_S = 10;
 const SLEPT_S = 5;
 const PROOF_S = 3;
 
+/** What tells this page from other viewers; chance, for a name in a cookie would be one for all tabs. */
+const PAGE = Array.from(crypto.getRandomValues(new Uint32Array(2)), (part) => part.toString(36)).join("");
+
+/** The address of a WebSocket of the server. */
+export function lineTo(path) {
+  const address = new URL(path, document.baseURI);
+  address.protocol = address.protocol.replace("http", "ws");
+  address.searchParams.set("page", PAGE);
+  return address;
+}
+
 /**
  * Calls hear(message) for each message and changed({up, retry_s, missed_s, refused}) when the line
  * comes or goes.
@@ -26,9 +37,7 @@ export class Link {
 
   open() {
     clearTimeout(this.timer);
-    const address = new URL("ws/live", document.baseURI);
-    address.protocol = address.protocol.replace("http", "ws");
-    const socket = new WebSocket(address);
+    const socket = new WebSocket(lineTo("ws/live"));
     this.socket = socket;
     socket.onopen = () => this.opened();
     socket.onmessage = (event) => {

@@ -30,6 +30,7 @@ export class Live {
   }
 
   hear(message) {
+    if (message.type === "hello") this.latched = message;
     if (message.type === "window") {
       this.window = message;
       this.lost += message.lost ?? 0;
@@ -40,8 +41,15 @@ export class Live {
     } else if (message.type === "sound") this.minute.hearSound(message);
     else if (message.type === "health") this.health = message.statuses;
     else if (message.type === "gap") this.minute.miss(message.seconds);
-    if (message.type === "window" || message.type === "state") this.heardAt = Date.now();
+    if (message.type === "window" || message.type === "state") this.heardAt = Date.now() - 1000 * this.age(message);
     this.show(message.type);
+  }
+
+  /** The state that a newcomer is told first may be of long ago; all else is news. */
+  age({ type, stamp }) {
+    const first = this.latched;
+    this.latched = null;
+    return first && type === "state" ? Math.max(0, first.now - stamp) : 0;
   }
 
   lineChanged(line) {

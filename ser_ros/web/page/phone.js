@@ -1,6 +1,7 @@
 // This device as the robot's microphone: on only after a press, with a sign for as long as it lasts.
 
 import { levelShare, setMeter } from "./look.js";
+import { lineTo } from "./link.js";
 import { say } from "./live.js";
 import { openMicrophone } from "./microphone.js";
 import { t, trouble } from "./words.js";
@@ -34,9 +35,7 @@ export class Phone {
   }
 
   connect() {
-    const address = new URL("ws/microphone", document.baseURI);
-    address.protocol = address.protocol.replace("http", "ws");
-    const socket = new WebSocket(address);
+    const socket = new WebSocket(lineTo("ws/microphone"));
     this.socket = socket;
     this.heard = false;
     socket.onopen = () => socket.send(JSON.stringify({ rate: this.microphone.rate, channels: 1 }));
@@ -77,8 +76,8 @@ export class Phone {
   }
 
   /** What the server says of the robot's microphone. */
-  hear({ on }) {
-    const other = on && !this.on();
+  hear({ on, by_you }) {
+    const other = on && !by_you && !this.on();
     at("phone-other").hidden = !other;
     at("phone-start").disabled = other || this.on();
   }

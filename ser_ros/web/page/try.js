@@ -9,6 +9,7 @@ import { clock, number, percent, t, trouble } from "./words.js";
 const at = (id) => document.getElementById(id);
 
 const BASELINE_S = 10;
+const MIB = 2 ** 20;
 /** Bytes a second of the largest recording: 48 kHz, 16 bits, one channel. */
 const RECORDED_BYTES = 96_000;
 
@@ -32,7 +33,7 @@ export class Trying {
 
   limits() {
     const { upload_mb, seconds } = this.about.limits;
-    return { ...this.about.limits, recorded_s: Math.min(seconds, Math.floor((upload_mb * 1e6) / RECORDED_BYTES)) };
+    return { ...this.about.limits, recorded_s: Math.min(seconds, Math.floor((upload_mb * MIB) / RECORDED_BYTES)) };
   }
 
   takeDrops() {
@@ -113,7 +114,7 @@ export class Trying {
     if (this.asking) return;
     this.complain(null);
     const { upload_mb } = this.about.limits;
-    if (sound.size > upload_mb * 1e6) return this.complain({ kind: "too_large" });
+    if (sound.size > upload_mb * MIB) return this.complain({ kind: "too_large" });
     this.asking = new Asking();
     at("working").hidden = false;
     this.showButtons();
@@ -121,6 +122,8 @@ export class Trying {
       const query = new URLSearchParams({ name });
       if (purpose === "try" && this.baseline) query.set("baseline", this.baseline.id);
       const answer = await this.asking.ask(`api/${purpose}?${query}`, sound, (state, share) => this.progress(purpose, name, state, share));
+      // First the progress goes, or what is shown would move from under the eyes.
+      at("working").hidden = true;
       if (answer) this.take(purpose, this.asking.id, answer, sound);
     } catch (error) {
       if (error.kind === "unknown_baseline") this.dropBaseline();
