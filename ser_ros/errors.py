@@ -24,8 +24,8 @@
     ├── Refusal          UploadEmpty · UploadTooLarge · UploadSlow · UploadEncoded · UploadNoRoom
     │                    NotARecording · NoSoundInside · RecordingDamaged · RecordingTooLong
     │                    RecordingTooHeavy · NobodySpeaks · TooManyAtOnce · NotRemembered
-    │                    BaselineNotRemembered · NotHeardYet · SavingOff · StrangeHost
-    │                    StrangeOrigin · TokenMissing · TooManyViewers · MicrophoneRefused
+    │                    BaselineNotRemembered · NotHeardYet · SavingOff · NotSaved
+    │                    StrangeHost · StrangeOrigin · TokenMissing · TooManyViewers · MicrophoneRefused
     └── TrainingError    EmptyClass · NonFiniteLoss · CheckpointDamaged · MissingExtra
                          NonFiniteStart · CheckpointThere · CheckpointMismatch · NoVoiceToHold
                          ViewDamaged · ProcessLost
@@ -744,6 +744,16 @@ class SavingOff(Refusal):
     def __init__(self) -> None:
         super().__init__(
             "Nothing is saved here: the server was started without a folder for it (--save-folder)."
+        )
+
+
+class NotSaved(Refusal):
+    kind, status = "not_saved", 507
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The recording could not be saved; the server's log says why. Make room there, and "
+            "press save again."
         )
 
 

@@ -388,6 +388,11 @@ def test_what_a_person_saves_is_kept_for_days(
             assert {p.stat().st_mode & 0o777 for p in (sound, words)} == {0o600}
             for path in (sound, words):
                 os.utime(path, (now[0], now[0]))
+            folder.folder.rename(tmp_path / "away")
+            status, told = await page.ask("POST", f"/api/try/{id_}/save")
+            assert (status, told["error"]["kind"]) == (507, "not_saved")
+            assert str(tmp_path) not in told["error"]["sentence"]
+            (tmp_path / "away").rename(folder.folder)
 
     run(work())
     now[0] += 2 * DAY_S - 1

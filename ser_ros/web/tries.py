@@ -22,8 +22,10 @@ from ser_ros.audio import NETWORK_RATE, Samples
 from ser_ros.baseline import VoiceBaseline
 from ser_ros.errors import (
     BaselineNotRemembered,
+    CannotWrite,
     NotHeardYet,
     NotRemembered,
+    NotSaved,
     SavingOff,
     SerError,
     TooManyAtOnce,
@@ -170,12 +172,16 @@ class Tries:
                 del self._tries[one.id]
 
     async def save(self, id_: str) -> str:
-        """Raises `SavingOff`, `NotRemembered`, `NotHeardYet` or `CannotWrite`."""
+        """Raises `SavingOff`, `NotRemembered`, `NotHeardYet` or `NotSaved`."""
         if self.saving is None:
             raise SavingOff
         answer, samples = self.answer(id_), self.get(id_).samples
         assert samples is not None  # kept with each answer, where there is a folder to save to
-        return await asyncio.to_thread(self.saving.save, samples, answer)
+        try:
+            return await asyncio.to_thread(self.saving.save, samples, answer)
+        except CannotWrite as error:
+            log.warning("%s", error)  # where the folder lies is no business of a stranger's
+            raise NotSaved from error
 
     async def close(self) -> None:
         """End what goes on, and forget all."""
