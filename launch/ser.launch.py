@@ -25,7 +25,10 @@ ARGUMENTS = {
         "YAML file of parameters.",
     ),
     "namespace": ("", "Namespace of all nodes and topics."),
-    "nodes": ("capture,inference", "Which nodes to start, of capture, inference and behavior."),
+    "nodes": (
+        "capture,inference",
+        "Which to start of capture, inference, behavior, dashboard.",
+    ),
     "log_level": ("info", "debug, info, warn, error or fatal."),
     "respawn": ("true", "Whether a node that ended is started again, after 2 s."),
     "use_sim_time": ("false", "Whether to take the time from /clock."),
@@ -35,6 +38,7 @@ PARAMETERS = {
     "capture": ("source", "device", "files"),
     "inference": ("model", "baseline", "voice"),
     "behavior": (),
+    "dashboard": ("model",),
 }
 """The nodes, and the launch arguments that are parameters of theirs."""
 

@@ -25,7 +25,7 @@ STRIP_S = 60.0
 LEVELS = ("OK", "WARN", "ERROR", "STALE")
 """The levels of a status, by their number."""
 
-_OURS = ("capture", "inference", "behavior")
+OURS = ("capture", "inference", "behavior")
 """What a status of the package is about; its name is `node: one of these`."""
 
 
@@ -120,7 +120,7 @@ class Board:
 
     def hear_status(self, said: StatusSaid, now_s: float) -> None:
         """Take in the status of a node of this package; all others are left alone."""
-        if said.about in _OURS and said.name.startswith(self._prefix):
+        if said.about in OURS and said.name.startswith(self._prefix):
             _, before = self._statuses.get(said.name, (0.0, None))
             self.news += before is None or before.level != said.level
             self._statuses[said.name] = (now_s, said)

@@ -8,11 +8,30 @@ import os
 import ssl
 from pathlib import Path
 
-from ser_ros.errors import CannotWrite, CertificateRefused
+from ser_ros.errors import BadValue, CannotWrite, CertificateRefused
 
 _DAYS = 397
 """The longest that browsers take (CA/Browser Forum, 2020)."""
 _RENEW_DAYS = 14
+
+
+def chosen(
+    certificate: Path | None, key: Path | None, make: bool, names: list[str]
+) -> ssl.SSLContext | None:
+    """Return what serves HTTPS: by what is given, or made here; None for neither.
+
+    Raises `CertificateRefused`, `BadValue` or `CannotWrite`.
+    """
+    if make:
+        if certificate or key:
+            raise BadValue("make_certificate", True, "no certificate and key beside it")
+        certificate, key = made_for(names, state_folder())
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        missing, there = ("key", "certificate") if certificate else ("certificate", "key")
+        raise BadValue(missing, None, f"a file too, for a {there} is given")
+    return context(certificate, key)
 
 
 def context(certificate: Path, key: Path) -> ssl.SSLContext:

@@ -43,17 +43,21 @@ class Spectrograms:
     def __init__(self) -> None:
         self._maker = ImageMaker(_CONFIG)
 
-    def __call__(self, samples: Samples, frames: int = POINTS) -> dict[str, Any]:
+    def __call__(
+        self, samples: Samples, frames: int = POINTS, loudest_db: float | None = None
+    ) -> dict[str, Any]:
         """Return `bands`, `frames` and `data`: uint8 in rows, low tones first, as base64.
 
-        255 is the loudest point, 0 is 70 dB below it or less. What is longer than `frames` frames
-        shows the loudest of each stretch.
+        255 is the loudest point, or `loudest_db` where pieces of one sound are to look alike; 0 is
+        70 dB below it or less. What is longer than `frames` frames shows the loudest of each
+        stretch.
         """
         decibels = self._decibels(samples)
         if decibels.shape[1] > frames:
             edges = np.linspace(0, decibels.shape[1], frames, endpoint=False).astype(int)
             decibels = np.maximum.reduceat(decibels, edges, axis=1)
-        relative = (decibels - decibels.max()) / np.float32(_CONFIG.range_db) + np.float32(1)
+        top_db = decibels.max() if loudest_db is None else loudest_db
+        relative = (decibels - top_db) / np.float32(_CONFIG.range_db) + np.float32(1)
         levels = np.rint(np.clip(relative, 0, 1) * 255).astype(np.uint8)
         data = base64.b64encode(levels.tobytes()).decode("ascii")
         return {"bands": levels.shape[0], "frames": levels.shape[1], "data": data}
