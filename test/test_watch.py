@@ -13,7 +13,8 @@ from rich.text import Text
 
 from ser_ros.watching.board import Board, EmotionSaid, StateSaid, StatusSaid
 from ser_ros.watching.show import Lines, Screen, shown_on
-from ser_ros.watching.view import Moment, letters, line, printable, rows
+from ser_ros.watching.view import Moment, line, rows
+from ser_ros.watching.words import letters, printable
 
 SIZES = [(80, 24), (60, 15), (120, 40), (38, 8), (1, 1)]
 ANGRY = EmotionSaid(

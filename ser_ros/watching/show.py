@@ -10,7 +10,8 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from ser_ros.watching.board import LEVELS, SILENT_S, Board
-from ser_ros.watching.view import Moment, line, printable, rows, status_line
+from ser_ros.watching.view import Moment, line, rows, status_line
+from ser_ros.watching.words import printable
 
 TICK_S = 0.25
 """How often somebody who shows a board shall look at it."""

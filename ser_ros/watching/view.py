@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from string import ascii_uppercase, digits
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -17,6 +16,15 @@ from rich.text import Text
 from ser_ros.display import bar
 from ser_ros.labels import NO_SPEECH, UNCERTAIN
 from ser_ros.watching.board import LEVELS, STRIP_S, Board, StatusSaid
+from ser_ros.watching.words import (
+    duration,
+    letters,
+    milliseconds,
+    percent,
+    printable,
+    spaced,
+    wrapped,
+)
 
 _HUES = ("red", "cyan", "bright_blue", "yellow", "magenta", "green")
 """Of the labels, in the model's order."""
@@ -107,23 +115,6 @@ def status_line(said: StatusSaid, at: Moment) -> str:
     return printable(f"{at.clock()} {LEVELS[said.level]} {said.node}: {said.message}")
 
 
-def printable(text: str) -> str:
-    """Return the text, as long as before, without what a terminal would obey instead of show."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-
-
-def letters(labels: Iterable[str]) -> dict[str, str]:
-    """Give each label a letter of its own, its first where that is free."""
-    given = {UNCERTAIN: "?", NO_SPEECH: "."}
-    for label in labels:
-        if label in given:
-            continue
-        choice = f"{label.lower()}{label.upper()}{digits}{ascii_uppercase}"
-        free = (c for c in choice if c.isprintable() and cell_len(c) == 1 and c != " ")
-        given[label] = next((c for c in free if c not in given.values()), "*")
-    return given
-
-
 # ── the rows ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -143,7 +134,7 @@ def _header(board: Board, at: Moment) -> list[Row]:
 
 def _notice(board: Board, at: Moment) -> list[Row]:
     sentence = board.notice(at.now_s, at.publishers)
-    return [(_NOTICE, row) for row in _wrapped(sentence, at.width, "bold")] if sentence else []
+    return [(_NOTICE, row) for row in wrapped(sentence, at.width, "bold")] if sentence else []
 
 
 def _state(board: Board, at: Moment) -> list[Row]:
@@ -151,7 +142,7 @@ def _state(board: Board, at: Moment) -> list[Row]:
     live = board.live(at.now_s)
     if state is None:
         return [(_STATE, Text("No state yet.", "dim"))]
-    word = f"  {_spaced(state.label, at.width // 2 - 4)}  "
+    word = f"  {spaced(state.label, at.width // 2 - 4)}  "
     style = f"bold reverse {_hue(state.label, board)}" if live else "dim"
     sure = _sure(board)
     if at.height < _TALL:
@@ -177,7 +168,7 @@ def _classes(board: Board, at: Moment) -> list[Row]:
         marks = "<" if label == said.label else " "
         row = Text(set_cell_size(label, head - 1) + " ")
         row.append(_bar(p, at.width - head - _TAIL, at), _hue(label, board))
-        row.append(f" {_percent(p)} {marks}")
+        row.append(f" {percent(p)} {marks}")
         found.append((_CLASS, row))
     return found
 
@@ -192,7 +183,7 @@ def _meters(board: Board, at: Moment) -> list[Row]:
     level.append(_bar(loud, width, at), "green" if said.level_dbfs < -3 else "red")
     level.append(f" {said.level_dbfs:4.0f} dBFS")
     speech.append(_bar(said.speech_ratio, width, at))
-    speech.append(f" {_percent(said.speech_ratio)}")
+    speech.append(f" {percent(said.speech_ratio)}")
     return [(_LEVEL, level), (_SPEECH, speech)]
 
 
@@ -219,7 +210,7 @@ def _legend(item: tuple[str, str]) -> bool:
 
 def _figures(board: Board, at: Moment) -> list[Row]:
     inference, capture = (board.values(about, at.now_s) for about in ("inference", "capture"))
-    p50, p99 = (_milliseconds(board.latency_s(q)) for q in (50, 99))
+    p50, p99 = (milliseconds(board.latency_s(q)) for q in (50, 99))
     latency = f"{'latency':<{_HEAD}}p50 {p50}  p99 {p99}"
     windows = f"  windows {board.emotions}, {board.rate(at.now_s):.2f} per s"
     counted = {
@@ -253,13 +244,13 @@ def _diagnostics(board: Board, at: Moment) -> list[Row]:
             "  ",
         )
         indent = cell_len(first.plain)
-        message = _wrapped(said.message, max(8, at.width - indent))
+        message = wrapped(said.message, max(8, at.width - indent))
         found.append((_ILL if said.level else _WELL, first.append_text(message[0])))
         found += [(_MORE, Text(" " * indent).append_text(more)) for more in message[1:]]
     return found
 
 
-# ── words and bars ────────────────────────────────────────────────────────────────────────────
+# ── bars and what is said of a state ─────────────────────────────────────────────────────────────
 
 
 def _fit(text: Text, at: Moment) -> Text:
@@ -269,30 +260,12 @@ def _fit(text: Text, at: Moment) -> Text:
     return text
 
 
-def _wrapped(sentence: str, width: int, style: str = "") -> list[Text]:
-    """Break a sentence between words; a longer word is broken where the row ends."""
-    found, row = [], ""
-    for word in printable(sentence).split():
-        if row and cell_len(row) + 1 + cell_len(word) > width:
-            found.append(row)
-            row = word
-        else:
-            row = f"{row} {word}" if row else word
-    return [Text(part, style) for part in (*found, row)]
-
-
 def _bar(share: float, width: int, at: Moment) -> str:
     width = max(1, width)
     share = share if math.isfinite(share) else 0.0
     if at.ascii_only:
         return ("#" * round(min(max(share, 0.0), 1.0) * width)).ljust(width)
     return bar(share, width)
-
-
-def _spaced(label: str, width: int) -> str:
-    """Write a word large: in capitals, with space between them where there is room."""
-    wide = " ".join(label.upper())
-    return wide if cell_len(wide) <= width else label.upper()
 
 
 def _sure(board: Board) -> str:
@@ -307,23 +280,7 @@ def _sure(board: Board) -> str:
 
 def _since(board: Board, at: Moment) -> str:
     stood_s = board.state_for_s(at.now_s)
-    return f"for {_duration(stood_s)}, since {at.clock(stood_s)}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 172800 else f"{seconds / 86400:.0f} days"
-
-
-def _percent(share: float) -> str:
-    return f"{share:4.0%}" if math.isfinite(share) else "   -"
-
-
-def _milliseconds(seconds: float) -> str:
-    return "-" if math.isnan(seconds) else f"{seconds * 1e3:.1f} ms"
+    return f"for {duration(stood_s)}, since {at.clock(stood_s)}"
 
 
 def _labels(board: Board) -> Sequence[str]:
