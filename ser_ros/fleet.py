@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ from ser_ros.errors import BadValue, CannotWrite, MissingExtra, ProcessLost, Ser
 from ser_ros.evaluation.judged import Judged, Source
 from ser_ros.files import write_text
 from ser_ros.replay import Replay, digest, replay
+
+PACKAGE = Path(__file__).resolve().parent
+"""Where the code is that hears."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ def _key(job: Job) -> str:
     told = hashlib.sha256(track.read_bytes()).hexdigest() if track and track.is_file() else ""
     deciding = [
         __version__,
+        _code(PACKAGE),
         of_bag,
         told,
         str(job.wanted.bag),
@@ -140,6 +144,15 @@ def _key(job: Job) -> str:
         job.uncertain_below,
     ]
     return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:24]
+
+
+@cache
+def _code(package: Path) -> str:
+    """Return a hash of the code: bags are heard again to learn what a change of it does."""
+    found = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def _keep(path: Path, source: Source) -> None:

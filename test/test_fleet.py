@@ -15,6 +15,7 @@ import tiny
 from bagged import START, info, make, write
 from programs import ROOT
 
+from ser_ros import fleet
 from ser_ros.errors import BadValue
 from ser_ros.evaluation.judged import Source
 from ser_ros.fleet import Failure, Job, hear_all
@@ -86,6 +87,17 @@ def test_what_was_heard_is_not_heard_again(tmp_path, model, bags):
     ]
     labels = {w.label for o in hear_all(other, tmp_path) for w in o.windows}
     assert labels <= {"uncertain", "no_speech"}
+
+
+def test_other_code_hears_anew(tmp_path, model, bags, monkeypatch):
+    work, code = tmp_path / "work", tmp_path / "code"
+    code.mkdir()
+    for text in ("a = 1", "a = 1", "a = 2"):
+        (code / "a.py").write_text(text)
+        fleet._code.cache_clear()
+        monkeypatch.setattr(fleet, "PACKAGE", code)
+        hear_all(jobs(model, bags[:1]), work)
+    assert len(list(work.iterdir())) == 2
 
 
 def test_an_interrupted_evaluation_goes_on_where_it_stopped(tmp_path, model, bags):
