@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ser_ros.errors import SerError
 from ser_ros.framing import SECOND
+from ser_ros.report.words import many
 
 if TYPE_CHECKING:
     from ser_ros.bags.summary import Sound, Summary
@@ -56,8 +57,7 @@ def run(options: argparse.Namespace) -> int:
 
 def lines(summary: Summary) -> Iterator[str]:
     """Write a summary for a terminal of 80 columns."""
-    files = f"{summary.files} file{'s' if summary.files > 1 else ''}"
-    told = [files, f"{summary.bytes / 1e6:,.1f} MB"]
+    told = [many(summary.files, "file"), f"{summary.bytes / 1e6:,.1f} MB"]
     if summary.begin_ns:
         begin = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(summary.begin_ns / SECOND))
         told.append(f"{(summary.end_ns - summary.begin_ns) / SECOND:,.1f} s from {begin}")
@@ -72,7 +72,7 @@ def lines(summary: Summary) -> Iterator[str]:
             for label, of in summary.truth.items()
         ]
         yield f"  truth: {', '.join(told)}"
-        people = [f"{len(summary.speakers):,} speakers"] if summary.speakers else []
+        people = [many(len(summary.speakers), "speaker")] if summary.speakers else []
         said_by = [f"said by {', '.join(summary.annotators)}"] if summary.annotators else []
         if people or said_by:
             yield f"         {', '.join(people + said_by)}"
@@ -86,7 +86,7 @@ def _sound(sound: Sound | None, cut: bool) -> Iterator[str]:
     if sound is None:
         yield "  sound: none"
         return
-    heard, messages = f"{sound.seconds:,.1f} s", f"in {sound.messages:,} messages"
+    heard, messages = f"{sound.seconds:,.1f} s", f"in {many(sound.messages, 'message')}"
     if cut:
         yield f"  cut off; {heard} of sound {messages} can be read"
     else:
