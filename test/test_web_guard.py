@@ -227,8 +227,17 @@ def test_the_names_that_a_page_answers_to() -> None:
     assert "robot.example" in everywhere and "0.0.0.0" not in everywhere
     assert f"{socket.gethostname().lower().split('.')[0]}.local" in everywhere
     assert set(addresses.own_addresses()) <= set(everywhere)
+    shown = addresses.shown_urls("0.0.0.0", 80, False, None)
+    assert shown and not any("[" in url for url in shown)
     assert addresses.own_names("192.0.2.7")[-1] == "192.0.2.7"
     assert addresses.url("::1", 80, True, "a&b") == "https://[::1]:80/?token=a%26b"
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_all_addresses_are_those_of_ipv4_too() -> None:
+    with addresses.listening_socket("::", 0) as taken:
+        address = ("127.0.0.1", taken.getsockname()[1])
+        socket.create_connection(address, timeout=10).close()
 
 
 # ── the command ───────────────────────────────────────────────────────────────────────────────
@@ -290,7 +299,7 @@ def test_what_cannot_be_served_is_one_sentence(ser_ros: Any, tmp_path: Path) -> 
         done = ser_ros("web", "--port", taken.getsockname()[1])
     assert done.returncode == 1 and "(it is in use)" in done.stderr
     for words, why in (
-        (("--certificate", tmp_path / "none"), "--key"),
+        (("--certificate", tmp_path / "none"), "key is None"),
         (("--certificate", tmp_path / "none", "--key", tmp_path / "none"), "No such file"),
         (("--port", 0, "--model", tmp_path), "manifest.json"),
     ):

@@ -59,7 +59,8 @@ def listening_socket(host: str, port: int) -> socket.socket:
         (family, _, _, _, address), *_ = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        return socket.create_server(address[:2], family=family, backlog=128)
+        both = host == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server(address[:2], family=family, backlog=128, dualstack_ipv6=both)
     except socket.gaierror as error:
         raise AddressRefused(host, port, error.strerror or str(error)) from error
     except (OSError, UnicodeError) as error:
@@ -78,5 +79,8 @@ def url(host: str, port: int, secure: bool, token: str | None = None) -> str:
 
 def shown_urls(host: str, port: int, secure: bool, token: str | None) -> list[str]:
     """Return the addresses to type, the likeliest first."""
-    hosts = (own_addresses() or ["127.0.0.1"]) if host in _ANY else [host]
+    hosts = [host]
+    if host in _ANY:
+        # 0.0.0.0 is all of IPv4, :: is all there is.
+        hosts = [one for one in own_addresses() if host == "::" or ":" not in one] or ["127.0.0.1"]
     return [url(one, port, secure, token) for one in hosts]
