@@ -25,7 +25,8 @@
     │                    NotARecording · NoSoundInside · RecordingDamaged · RecordingTooLong
     │                    RecordingTooHeavy · NobodySpeaks · TooManyAtOnce · NotRemembered
     │                    BaselineNotRemembered · NotHeardYet · SavingOff · NotSaved
-    │                    StrangeHost · StrangeOrigin · TokenMissing · TooManyViewers · MicrophoneRefused
+    │                    StrangeHost · StrangeOrigin · TokenMissing · TooManyViewers
+    │                    MicrophoneRefused
     └── TrainingError    EmptyClass · NonFiniteLoss · CheckpointDamaged · MissingExtra
                          NonFiniteStart · CheckpointThere · CheckpointMismatch · NoVoiceToHold
                          ViewDamaged · ProcessLost

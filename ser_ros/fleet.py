@@ -26,6 +26,7 @@ from ser_ros.classifier import Classifier
 from ser_ros.errors import BadValue, CannotWrite, MissingExtra, ProcessLost, SerError
 from ser_ros.evaluation.judged import Judged, Source
 from ser_ros.files import write_text
+from ser_ros.processes import one_thread_each
 from ser_ros.replay import Replay, digest, replay
 
 PACKAGE = Path(__file__).resolve().parent
@@ -198,12 +199,13 @@ def _map(tasks: int, processes: int, dask: str) -> Iterator[Over]:
             yield over
     elif min(processes, tasks) > 1:
         # Ctrl-C is for the process that a person started; it ends these.
-        with ProcessPoolExecutor(
-            min(processes, tasks),
-            get_context("spawn"),
-            signal.signal,
-            (signal.SIGINT, signal.SIG_IGN),
-        ) as pool:
+        told = (signal.SIGINT, signal.SIG_IGN)
+        with (
+            one_thread_each(),
+            ProcessPoolExecutor(
+                min(processes, tasks), get_context("spawn"), signal.signal, told
+            ) as pool,
+        ):
             yield lambda hear, jobs: _in_processes(pool, hear, jobs)
     else:
         yield lambda hear, jobs: ((i, hear(*job)) for i, job in enumerate(jobs))

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "ser_ros"
 
 ORDER = (
     ("errors",),
-    ("labels", "config", "files"),
+    ("labels", "config", "files", "processes"),
     ("audio",),
     ("framing", "soundcard"),
     ("clock", "features", "carried", "health"),

@@ -30,6 +30,7 @@ from ser_ros.evaluation.clips import Heard, Item
 from ser_ros.evaluation.conditions import Condition, without_ends
 from ser_ros.files import written_aside
 from ser_ros.framing import windows_of
+from ser_ros.processes import one_thread_each
 
 _CHUNK = 32
 """Clips that are kept in a file: what an interruption loses at most, for each process."""
@@ -171,7 +172,8 @@ def _workers(jobs: int) -> Iterator[Callable[[list[Chunk]], Iterator[Part]]]:
         yield lambda chunks: map(_judge_chunk, chunks)
         return
     # Ctrl-C is for the process that a person started; it ends these.
-    with get_context("spawn").Pool(jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+    told = (signal.SIGINT, signal.SIG_IGN)
+    with one_thread_each(), get_context("spawn").Pool(jobs, signal.signal, told) as pool:
         yield lambda chunks: pool.imap(_judge_chunk_elsewhere, chunks)
 
 
