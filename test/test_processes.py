@@ -14,7 +14,7 @@ def test_a_process_that_is_spawned_within_computes_on_one_thread(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     with one_thread_each(), ProcessPoolExecutor(1, get_context("spawn")) as pool:
         found = [
-            pool.submit(os.environ.get, name).result()
+            pool.submit(os.getenv, name).result()
             for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
         ]
     assert found == ["1", "1"]
