@@ -92,11 +92,14 @@ def test_a_whole_corpus_can_be_held_out():
 
 
 def test_the_carried_configurations_are_understood():
-    config = read_train_config(config_folder() / "train" / "densenet121.yaml")
-    assert config.label_set == FOUR
-    assert config.features.shape == (3, 64, 79)
-    assert config.held_out_fold == 0
-    assert read_train_config(config_folder() / "train" / "yours.yaml").label_set == FOUR
+    folder = config_folder() / "train"
+    configs = {path.stem: read_train_config(path) for path in folder.glob("*.yaml")}
+    assert configs.keys() == {"densenet121", "study", "yours"}
+    assert {config.label_set for config in configs.values()} == {FOUR}
+    # The carried model's second stage goes on from a model for the same images.
+    carried = configs["densenet121"]
+    assert (carried.features, carried.weights) == (configs["study"].features, "densenet121")
+    assert carried.held_out_fold == 0
 
 
 @pytest.mark.parametrize(
