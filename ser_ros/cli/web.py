@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import secrets
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,23 +80,12 @@ def run(options: argparse.Namespace) -> int:
         listener = Listener(bundle, options.runtime, options.threads)
         server = Server(listener, Setting(names, token, context, limits, saving))
         urls = addresses.shown_urls(host, port, context is not None, token)
-        asyncio.run(serve(server, taken, lambda: _show(urls, token, context is not None)))
+        asyncio.run(serve(server, taken, lambda: _ready(urls, token, context is not None)))
     return 0
 
 
-def _show(urls: list[str], token: str | None, secure: bool) -> None:
-    """Tell where the page is; as a QR code too where others may open it and a person looks."""
-    for url in urls:
-        print(f"The page is at {url}", flush=True)
-    if token is not None:
-        if sys.stdout.isatty():
-            import segno
+def _ready(urls: list[str], token: str | None, secure: bool) -> None:
+    from ser_ros.web.addresses import show
 
-            segno.make(urls[0], error="l", micro=False).terminal(compact=True, border=2)
-        if not secure:
-            print(
-                "Without HTTPS phones give no microphone and others in the network can listen; "
-                "--make-certificate helps.",
-                flush=True,
-            )
+    show(urls, token, secure)
     print("Ctrl-C ends it.", flush=True)

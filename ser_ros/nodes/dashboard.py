@@ -101,9 +101,12 @@ class DashboardNode(ManagedNode):
         taken = addresses.listening_socket(host, self.value("port"))
         port = taken.getsockname()[1]
         self._served = ServerThread(Server(listener, setting, self._hub), taken)
-        self._url, *more = addresses.shown_urls(host, port, context is not None, token)
-        for url in (self._url, *more):
-            self.get_logger().info(f"The page is at {url}")
+        urls = addresses.shown_urls(host, port, context is not None, token)
+        self._url = urls[0].partition("?")[0]
+        self.get_logger().info(f"The page is at {self._url}")
+        if token is not None:
+            # On the terminal alone: what is logged, everybody on the graph can read.
+            addresses.show(urls, token, context is not None)
 
     def start(self) -> None:
         # Best effort: a page that is looked at shall hold nobody up.
@@ -194,7 +197,7 @@ class DashboardNode(ManagedNode):
             report.add(Level.WARN, "Not configured.")
             return [report]
         report.values = {
-            "address": self._url.partition("?")[0],  # without the token
+            "address": self._url,
             "viewers": str(self._hub.viewers),
         }
         if not self.active:

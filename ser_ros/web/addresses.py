@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+import sys
 from urllib.parse import urlencode
 
 import ifaddr
+import segno
 
 from ser_ros.errors import AddressRefused
 
@@ -84,3 +86,18 @@ def shown_urls(host: str, port: int, secure: bool, token: str | None) -> list[st
         # 0.0.0.0 is all of IPv4, :: is all there is.
         hosts = [one for one in own_addresses() if host == "::" or ":" not in one] or ["127.0.0.1"]
     return [url(one, port, secure, token) for one in hosts]
+
+
+def show(urls: list[str], token: str | None, secure: bool) -> None:
+    """Tell where the page is; as a QR code too where others may open it and a person looks."""
+    for one in urls:
+        print(f"The page is at {one}", flush=True)
+    if token is not None:
+        if sys.stdout.isatty():
+            segno.make(urls[0], error="l", micro=False).terminal(compact=True, border=2)
+        if not secure:
+            print(
+                "Without HTTPS phones give no microphone and others in the network can listen; "
+                "--make-certificate helps.",
+                flush=True,
+            )

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from graph import Graph, Process
+from rcl_interfaces.msg import Log
 
 from ser_ros.audio import AudioFormat, Samples, encode
 from ser_ros.nodes import messages, topics
@@ -135,6 +136,17 @@ def test_a_phone_is_refused_where_the_robot_hears_itself(graph: Graph) -> None:
         refusal = page.until("refused")
         assert refusal["kind"] == "robot_hears"
         assert "capture" in refusal["sentence"]
+
+
+def test_the_token_is_on_the_terminal_and_on_no_topic(graph: Graph) -> None:
+    logged = graph.collect(Log, "/rosout")
+    process, _ = serve(graph, host="0.0.0.0")
+    graph.until(lambda: "token=" in process.output, "the token")
+    health = graph.diagnostics("dashboard")
+    graph.until(health, "the diagnostics")
+    graph.until(lambda: any("The page is at" in log.msg for log in logged), "the log")
+    assert not any("token" in log.msg for log in logged)
+    assert "token" not in json.dumps(health())
 
 
 def test_an_address_in_use_is_a_sentence(graph: Graph) -> None:
