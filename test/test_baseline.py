@@ -500,23 +500,23 @@ def test_where_voices_are_kept(monkeypatch):
 
 def test_what_was_enrolled_is_not_followed(bundle):
     adapter = make_adapter(bundle)
-    adapter.enroll(None, np.tile(SAD, (8, 1)).astype(np.float32))
+    adapter.enroll(np.tile(SAD, (8, 1)).astype(np.float32))
     logits = windows(voiced(happy=1.0), 50)
-    apart = [adapter.hear(None, window[None])[0] for window in logits]
-    assert (adapter.hear(None, logits) == np.stack(apart)).all()
-    assert (adapter.hear(None, logits) != logits).any()
+    apart = [adapter.hear(window[None])[0] for window in logits]
+    assert (adapter.hear(logits) == np.stack(apart)).all()
+    assert (adapter.hear(logits) != logits).any()
 
 
 def test_what_was_not_enrolled_is_followed_from_the_next_window_on(bundle):
     adapter = make_adapter(bundle)
     logits = windows(SAD, 50, noise=0.0)
-    found = adapter.hear(None, logits)
+    found = adapter.hear(logits)
     assert (found[0] == logits[0]).all()
     assert found[-1, 2] < logits[-1, 2] - 0.5
     again = make_adapter(bundle)
-    assert (again.hear(None, logits[:10]) == found[:10]).all(), "nothing of what comes later"
+    assert (again.hear(logits[:10]) == found[:10]).all(), "nothing of what comes later"
     adapter.reset()
-    assert (adapter.hear(None, logits) == found).all()
+    assert (adapter.hear(logits) == found).all()
 
 
 def test_a_model_without_neutral_speech_has_no_adapter():

@@ -13,7 +13,7 @@ import yaml
 pytest.importorskip("rclpy", reason="the parameters are those of ROS nodes")
 
 ROOT = Path(__file__).resolve().parents[1]
-NODES = ("capture", "inference", "behavior")
+NODES = ("capture", "inference", "behavior", "dashboard")
 
 
 def specs(name: str) -> dict[str, Any]:
