@@ -13,7 +13,8 @@ from importlib import import_module
 
 from ser_ros import __version__
 from ser_ros.cli import COMMANDS
-from ser_ros.errors import CannotWrite, SerError
+from ser_ros.errors import SerError
+from ser_ros.errors.machine import CannotWrite
 
 _INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended, by the shells' convention."""

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from ser_ros.errors import (
+from ser_ros.errors.audio import (
     EmptyAudio,
     PartialFrame,
     UnknownSampleFormat,

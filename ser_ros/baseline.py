@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_ros.bundle import Bundle
-from ser_ros.errors import NoBaseline, VoiceMismatch, VoiceUnreadable
+from ser_ros.errors.models import NoBaseline, VoiceMismatch, VoiceUnreadable
 from ser_ros.files import write_text
 from ser_ros.labels import NEUTRAL
 

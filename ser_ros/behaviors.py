@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ser_ros.config import build, read_yaml
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.framing import SECOND
 from ser_ros.labels import NO_SPEECH, UNCERTAIN, canonical
 

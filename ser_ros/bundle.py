@@ -20,15 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from ser_ros.carried import models_folder, verified_file
-from ser_ros.errors import (
-    BadValue,
-    BundleDamaged,
-    BundleMismatch,
-    BundleMissing,
-    CannotWrite,
-    ConfigError,
-    LabelError,
-)
+from ser_ros.errors.config import BadValue, ConfigError
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.models import BundleDamaged, BundleMismatch, BundleMissing, LabelError
 from ser_ros.features import FeatureConfig
 from ser_ros.labels import LabelSet
 

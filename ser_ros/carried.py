@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from ser_ros.errors import BundleDamaged, BundleMissing
+from ser_ros.errors.models import BundleDamaged, BundleMissing
 
 _MAX_BYTES = 1 << 28
 """No network of this project is near 256 MiB; a larger file is a mistake or an attack."""

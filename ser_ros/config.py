@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
-from ser_ros.errors import BadValue, UnknownKey, UnreadableConfig
+from ser_ros.errors.config import BadValue, UnknownKey, UnreadableConfig
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_ros.audio import NETWORK_RATE, Samples
-from ser_ros.errors import BadValue, UnknownKey
+from ser_ros.errors.config import BadValue, UnknownKey
 
 Image = npt.NDArray[np.float32]
 """float32 of shape (channels, bands, frames)."""

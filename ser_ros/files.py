@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ser_ros.errors import CannotWrite
+from ser_ros.errors.machine import CannotWrite
 
 
 @contextmanager

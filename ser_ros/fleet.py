@@ -23,7 +23,9 @@ from ser_ros import __version__
 from ser_ros.bags.reading import open_bag
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
-from ser_ros.errors import BadValue, CannotWrite, MissingExtra, ProcessLost, SerError
+from ser_ros.errors import SerError
+from ser_ros.errors.config import BadValue
+from ser_ros.errors.machine import CannotWrite, MissingExtra, ProcessLost
 from ser_ros.evaluation.judged import Judged, Source
 from ser_ros.files import write_text
 from ser_ros.processes import one_thread_each

@@ -14,7 +14,8 @@ import numpy as np
 
 from ser_ros import audio
 from ser_ros.audio import NETWORK_RATE, AudioFormat, Resampler, Samples
-from ser_ros.errors import AudioError, BadValue, PartialFrame, UnsupportedFormat
+from ser_ros.errors.audio import AudioError, PartialFrame, UnsupportedFormat
+from ser_ros.errors.config import BadValue
 
 SECOND = 1_000_000_000
 """Nanoseconds."""

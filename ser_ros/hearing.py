@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ser_ros.audio import AudioFormat
 from ser_ros.classifier import Classifier, Estimate
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.framing import SECOND, AudioStream, Remark, Window
 from ser_ros.tracking import State, Tracker, TrackingConfig
 from ser_ros.voices import Voices

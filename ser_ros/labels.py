@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ser_ros.errors import BadLabelSet, UnknownLabel
+from ser_ros.errors.models import BadLabelSet, UnknownLabel
 
 UNCERTAIN = "uncertain"
 """What a message says when no emotion is likely enough."""

@@ -10,7 +10,7 @@ from typing import Any
 from ser_ros import audio, soundcard
 from ser_ros.audio import NETWORK_RATE, AudioFormat, Samples
 from ser_ros.clock import Shaper, StreamClock
-from ser_ros.errors import (
+from ser_ros.errors.audio import (
     DeviceFailed,
     DeviceLost,
     DeviceNotFound,

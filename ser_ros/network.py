@@ -12,7 +12,8 @@ from http.client import HTTPException
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
-from ser_ros.errors import BadValue, MissingExtra
+from ser_ros.errors.config import BadValue
+from ser_ros.errors.machine import MissingExtra
 
 if TYPE_CHECKING:
     import torch

@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_ros.bundle import Bundle
-from ser_ros.errors import BadValue, BundleMismatch, MissingExtra, RuntimeUnavailable
+from ser_ros.errors.config import BadValue
+from ser_ros.errors.machine import MissingExtra
+from ser_ros.errors.models import BundleMismatch, RuntimeUnavailable
 from ser_ros.features import Image
 
 Logits = npt.NDArray[np.float32]

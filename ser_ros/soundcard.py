@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ser_ros.audio import Samples
-from ser_ros.errors import (
+from ser_ros.errors.audio import (
     AmbiguousDevice,
     DeviceNotFound,
     DeviceRefused,

@@ -12,7 +12,7 @@ import numpy as np
 
 from ser_ros.audio import NETWORK_RATE, Samples
 from ser_ros.carried import models_folder, verified_file
-from ser_ros.errors import RuntimeUnavailable
+from ser_ros.errors.models import RuntimeUnavailable
 
 _FRAME = 512
 """Samples of which the detector says one probability: 32 ms at 16 kHz."""

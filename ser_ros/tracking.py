@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ser_ros.classifier import Estimate, Probabilities
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.framing import SECOND
 from ser_ros.labels import NO_SPEECH, UNCERTAIN
 

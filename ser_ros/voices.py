@@ -15,10 +15,10 @@ import numpy as np
 
 from ser_ros.baseline import VoiceBaseline
 from ser_ros.classifier import Classifier, Estimate
-from ser_ros.errors import (
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.models import (
     BadVoiceName,
     BaselineOff,
-    CannotWrite,
     EnrolmentGoesOn,
     NoBaseline,
     VoiceNotKept,

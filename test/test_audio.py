@@ -15,7 +15,7 @@ from programs import python
 
 from ser_ros import audio
 from ser_ros.audio import AudioFormat, Resampler, SampleFormat
-from ser_ros.errors import (
+from ser_ros.errors.audio import (
     AudioError,
     EmptyAudio,
     PartialFrame,
@@ -316,7 +316,7 @@ def test_a_file_with_no_read_permission(tmp_path_factory, recordings):
     code = (
         "import os, sys\n"
         "from ser_ros import audio\n"
-        "from ser_ros.errors import UnreadableFile\n"
+        "from ser_ros.errors.audio import UnreadableFile\n"
         "root = os.open('/', os.O_RDONLY)\n"
         f"os.chdir({str(folder)!r})\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"

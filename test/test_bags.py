@@ -24,13 +24,13 @@ from ser_ros.bags.summary import summarise
 from ser_ros.carried import recordings_folder
 from ser_ros.cli import bag
 from ser_ros.corpora import read_manifest
-from ser_ros.errors import (
+from ser_ros.errors.audio import UnreadableFile
+from ser_ros.errors.bags import (
     AudioTypeUnknown,
     BagMissing,
     BagOfBags,
     BagThere,
     BagUnreadable,
-    CannotWrite,
     FieldMissing,
     NoAudioTopic,
     RosbagsMissing,
@@ -38,8 +38,8 @@ from ser_ros.errors import (
     TopicUnknown,
     TypeDiffers,
     TypeUnknown,
-    UnreadableFile,
 )
+from ser_ros.errors.machine import CannotWrite
 
 EVERY = [(s, c) for s in ("mcap", "sqlite3") for c in ("none", "message", "file")]
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from programs import ROOT
 
 from ser_ros.bags.reading import Message, open_bag
-from ser_ros.errors import BagUnreadable
+from ser_ros.errors.bags import BagUnreadable
 
 SHARES = st.floats(0, 1, exclude_max=True)
 often = settings(

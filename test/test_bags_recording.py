@@ -11,7 +11,8 @@ from ser_ros.bags import types
 from ser_ros.bags.reading import open_bag
 from ser_ros.bags.recording import MEGABYTE, Limits, Recording
 from ser_ros.bags.writing import quality
-from ser_ros.errors import BagOfBags, BagThere, CannotWrite
+from ser_ros.errors.bags import BagOfBags, BagThere
+from ser_ros.errors.machine import CannotWrite
 
 
 class Clock:

@@ -6,7 +6,8 @@ import pytest
 
 from ser_ros.bags.records import Truth
 from ser_ros.bags.truth import Span, Track, Truths
-from ser_ros.errors import BadTrack, BadValue
+from ser_ros.errors.bags import BadTrack
+from ser_ros.errors.config import BadValue
 
 S = 10**9
 BEGIN, END = 1_700_000_000 * S, 1_700_000_020 * S

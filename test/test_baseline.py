@@ -15,10 +15,10 @@ import tiny
 from ser_ros.baseline import LARGEST_SHIFT, VoiceBaseline
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Estimate
-from ser_ros.errors import (
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.models import (
     BadVoiceName,
     BaselineOff,
-    CannotWrite,
     EnrolmentGoesOn,
     NoBaseline,
     VoiceMismatch,

@@ -14,7 +14,8 @@ import tiny
 
 from ser_ros import carried
 from ser_ros.bundle import MANIFEST, NETWORK, Bundle, Calibration, bundles, find_bundle
-from ser_ros.errors import BundleDamaged, BundleError, BundleMismatch, BundleMissing, CannotWrite
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.models import BundleDamaged, BundleError, BundleMismatch, BundleMissing
 from ser_ros.labels import FOUR
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from ser_ros import audio
 from ser_ros.audio import AudioFormat, SampleFormat
 from ser_ros.capture import PAUSES_S, Capture, Chunk
-from ser_ros.errors import BadValue, DeviceLost, DeviceNotFound, DeviceRefused, UnreadableFile
+from ser_ros.errors.audio import DeviceLost, DeviceNotFound, DeviceRefused, UnreadableFile
+from ser_ros.errors.config import BadValue
 from ser_ros.framing import SECOND, AudioStream
 from ser_ros.sources import AudioFile, Block, Ended
 

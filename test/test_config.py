@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ser_ros.config import build, read_yaml
-from ser_ros.errors import BadValue, ConfigError, UnknownKey, UnreadableConfig
+from ser_ros.errors.config import BadValue, ConfigError, UnknownKey, UnreadableConfig
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import pytest
 
 from ser_ros.carried import recordings_folder
 from ser_ros.corpora import Clip, held_out, read_manifest, write_manifest
-from ser_ros.errors import BadManifest, BadValue, CannotWrite
+from ser_ros.errors.config import BadManifest, BadValue
+from ser_ros.errors.machine import CannotWrite
 
 
 def manifest(folder: Path, content: str | bytes) -> Path:

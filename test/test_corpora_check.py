@@ -19,7 +19,7 @@ from ser_ros.corpora import Clip, read_manifest
 from ser_ros.corpora.check import Heard, Report, examine, in_runs, listen
 from ser_ros.corpora.folds import assign_folds
 from ser_ros.corpora.tables import lines
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.labels import FOUR, SEVEN
 
 RATE = 16_000

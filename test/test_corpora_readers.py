@@ -9,7 +9,8 @@ import pytest
 from ser_ros.corpora import Clip, find_clips, read_corpus
 from ser_ros.corpora.found import Found, Options
 from ser_ros.corpora.layouts import CHOICES, LAYOUTS
-from ser_ros.errors import BadManifest, BadValue, NothingReadable, SerError, UnknownLayout
+from ser_ros.errors import SerError
+from ser_ros.errors.config import BadManifest, BadValue, NothingReadable, UnknownLayout
 from ser_ros.labels import VOCABULARY
 
 

@@ -11,7 +11,7 @@ import tiny
 
 from ser_ros import audio
 from ser_ros.audio import NETWORK_RATE, Samples
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.evaluation import conditions as c
 from ser_ros.evaluation.clips import NOT_SPEECH, Heard
 from ser_ros.evaluation.judging import Task, judge

@@ -14,7 +14,8 @@ import tiny
 
 from ser_ros.carried import recordings_folder
 from ser_ros.corpora import Clip, read_manifest
-from ser_ros.errors import BadManifest, BadValue, BundleMismatch, SpeakersInTraining
+from ser_ros.errors.config import BadManifest, BadValue, SpeakersInTraining
+from ser_ros.errors.models import BundleMismatch
 from ser_ros.evaluation import judging, silence
 from ser_ros.evaluation.results import finite
 from ser_ros.evaluation.splits import CORPUS, FOLD, Split

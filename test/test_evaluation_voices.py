@@ -13,7 +13,7 @@ import tiny
 from ser_ros import audio
 from ser_ros.audio import NETWORK_RATE
 from ser_ros.corpora import Clip
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.evaluation.baseline import adapted, enrolment
 from ser_ros.evaluation.clips import Heard, Item, items_of, subset
 from ser_ros.evaluation.judging import Judged, Task, judge, load, name_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ser_ros.errors import BadValue, UnknownKey
+from ser_ros.errors.config import BadValue, UnknownKey
 from ser_ros.features import (
     FeatureConfig,
     ImageMaker,

@@ -16,7 +16,7 @@ from bagged import START, info, make, write
 from programs import ROOT
 
 from ser_ros import fleet
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.evaluation.judged import Source
 from ser_ros.fleet import Failure, Job, hear_all
 from ser_ros.replay import Replay

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ser_ros import audio
 from ser_ros.audio import AudioFormat, SampleFormat, Samples
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.framing import SECOND, AudioStream, Framer, Remark, Window, windows_of
 
 RATE = 16000

@@ -12,7 +12,7 @@ import tiny
 from ser_ros import audio, hearing
 from ser_ros.audio import AudioFormat, SampleFormat, Samples
 from ser_ros.classifier import Classifier, Estimate
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.framing import SECOND
 from ser_ros.hearing import Heard, Hearing, HearingConfig, Mute
 from ser_ros.tracking import TrackingConfig

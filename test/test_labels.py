@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ser_ros.errors import BadLabelSet, LabelError, UnknownLabel
+from ser_ros.errors.models import BadLabelSet, LabelError, UnknownLabel
 from ser_ros.labels import (
     ANSWERS_WITHOUT_EMOTION,
     FOUR,

@@ -10,7 +10,9 @@ import pytest
 import soundfile
 
 from ser_ros.cli import devices, record
-from ser_ros.errors import BadValue, CannotWrite, DeviceLost, MicrophoneUnavailable
+from ser_ros.errors.audio import DeviceLost, MicrophoneUnavailable
+from ser_ros.errors.config import BadValue
+from ser_ros.errors.machine import CannotWrite
 from ser_ros.sources import Block
 
 ROOT = Path(__file__).parents[1]

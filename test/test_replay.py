@@ -15,7 +15,8 @@ from ser_ros.bags import types
 from ser_ros.bags.records import Chunk
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
-from ser_ros.errors import BadTrack, BadValue, NoAudioTopic
+from ser_ros.errors.bags import BadTrack, NoAudioTopic
+from ser_ros.errors.config import BadValue
 from ser_ros.hearing import HearingConfig
 from ser_ros.replay import Replay, replay, sound_of
 from ser_ros.report import timeline

@@ -19,7 +19,8 @@ from reported import ABOUT
 
 from ser_ros import audio
 from ser_ros.classifier import Classifier
-from ser_ros.errors import CannotWrite, NotAReport, UnreadableReport
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.reports import NotAReport, UnreadableReport
 from ser_ros.evaluation.bootstrap import interval, uar
 from ser_ros.report import table
 from ser_ros.report.folder import check_place
@@ -266,7 +267,7 @@ import reported
 from ser_ros.report.writing import write_report
 bundle = reported.model()
 sources = reported.judged(bundle, Path(sys.argv[1]))
-from ser_ros.errors import CannotWrite
+from ser_ros.errors.machine import CannotWrite
 try:
     write_report(sources, bundle, reported.ABOUT, Path(sys.argv[2]))
 except CannotWrite as error:

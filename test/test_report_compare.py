@@ -13,7 +13,7 @@ import reported
 from reported import ABOUT
 
 from ser_ros.__main__ import main
-from ser_ros.errors import NothingInCommon, UnreadableReport
+from ser_ros.errors.reports import NothingInCommon, UnreadableReport
 from ser_ros.evaluation.bootstrap import difference, interval, uar
 from ser_ros.report.compare import common, compare, read_report
 from ser_ros.report.writing import write_report

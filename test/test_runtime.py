@@ -10,7 +10,8 @@ import pytest
 import tiny
 
 from ser_ros.classifier import softmax
-from ser_ros.errors import BadValue, BundleMismatch, RuntimeUnavailable
+from ser_ros.errors.config import BadValue
+from ser_ros.errors.models import BundleMismatch, RuntimeUnavailable
 from ser_ros.features import ImageMaker
 from ser_ros.framing import windows_of
 from ser_ros.labels import LabelSet

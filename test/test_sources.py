@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from ser_ros import audio, soundcard
 from ser_ros import microphone as microphone_module
 from ser_ros.clock import StreamClock
-from ser_ros.errors import (
+from ser_ros.errors.audio import (
     AmbiguousDevice,
-    BadValue,
     DeviceFailed,
     DeviceLost,
     DeviceNotFound,
@@ -28,6 +27,7 @@ from ser_ros.errors import (
     UnreadableFile,
     UnsupportedFormat,
 )
+from ser_ros.errors.config import BadValue
 from ser_ros.framing import SECOND
 from ser_ros.microphone import Microphone
 from ser_ros.soundcard import Device, find_device

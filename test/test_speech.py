@@ -9,7 +9,7 @@ import pytest
 
 from ser_ros.carried import models_folder
 from ser_ros.classifier import MIN_SPEECH_RATIO
-from ser_ros.errors import BundleDamaged, BundleMissing
+from ser_ros.errors.models import BundleDamaged, BundleMissing
 from ser_ros.framing import windows_of
 from ser_ros.speech import SpeechGate
 

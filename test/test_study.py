@@ -11,7 +11,7 @@ from trainings import rewrite, tiny_training
 from ser_ros.__main__ import main
 from ser_ros.bundle import Bundle
 from ser_ros.corpora import read_manifest
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.evaluation.splits import CORPUS, FOLD
 from ser_ros.training.config import read_train_config
 from ser_ros.training.study import final_task, splits_of, tasks_of

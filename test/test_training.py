@@ -16,7 +16,9 @@ import ser_ros.training.run as training
 from ser_ros.__main__ import main
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
-from ser_ros.errors import BadValue, EmptyClass, SerError, SpeakersInTraining
+from ser_ros.errors import SerError
+from ser_ros.errors.config import BadValue, SpeakersInTraining
+from ser_ros.errors.training import EmptyClass
 from ser_ros.features import FeatureConfig
 from ser_ros.labels import FOUR
 from ser_ros.network import build_network

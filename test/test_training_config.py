@@ -7,7 +7,9 @@ import trainings  # noqa: F401 - skips where there is no training
 
 from ser_ros.carried import config_folder
 from ser_ros.corpora import Clip
-from ser_ros.errors import BadValue, ConfigError, NoVoiceToHold, SerError
+from ser_ros.errors import SerError
+from ser_ros.errors.config import BadValue, ConfigError
+from ser_ros.errors.training import NoVoiceToHold
 from ser_ros.labels import FOUR, SEVEN
 from ser_ros.training.config import TrainConfig, read_train_config
 from ser_ros.training.split import split

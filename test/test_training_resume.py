@@ -16,13 +16,8 @@ from programs import ROOT
 from trainings import config_of, no_file_beyond, recordings_of, tiny_training
 
 from ser_ros.corpora import read_manifest
-from ser_ros.errors import (
-    CannotWrite,
-    CheckpointMismatch,
-    NonFiniteLoss,
-    NonFiniteStart,
-    TrainingError,
-)
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.training import CheckpointMismatch, NonFiniteLoss, NonFiniteStart, TrainingError
 from ser_ros.training import loop
 from ser_ros.training.config import AugmentConfig
 from ser_ros.training.data import load_recordings

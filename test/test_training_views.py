@@ -11,7 +11,9 @@ import pytest
 import soundfile
 from trainings import config_of, no_file_beyond, recordings_of, tiny_training
 
-from ser_ros.errors import CannotWrite, UnreadableFile, ViewDamaged
+from ser_ros.errors.audio import UnreadableFile
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.training import ViewDamaged
 from ser_ros.training.data import Draws, TrainingImages, balanced_sampler
 from ser_ros.training.views import Views, read_view
 

@@ -29,7 +29,8 @@ from ser_ros import audio
 from ser_ros.baseline import VoiceBaseline
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
-from ser_ros.errors import CannotWrite, NotRemembered
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.web import NotRemembered
 from ser_ros.web.limits import Limits
 from ser_ros.web.listening import Listener
 from ser_ros.web.saving import DAY_S, SavingFolder

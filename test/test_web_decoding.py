@@ -18,7 +18,7 @@ pytest.importorskip("av", reason="PyAV is in the extra web")
 import uploads
 
 from ser_ros import audio
-from ser_ros.errors import (
+from ser_ros.errors.web import (
     NoSoundInside,
     NotARecording,
     RecordingDamaged,

@@ -22,7 +22,8 @@ import tiny
 from programs import ROOT
 from served import run, serving
 
-from ser_ros.errors import AddressRefused, CannotWrite, CertificateRefused
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.web import AddressRefused, CertificateRefused
 from ser_ros.web import addresses, certificates
 from ser_ros.web.listening import Listener
 

@@ -17,7 +17,7 @@ import tiny
 from aiohttp import WSMsgType, WSServerHandshakeError
 from served import run, serving
 
-from ser_ros.errors import MicrophoneRefused
+from ser_ros.errors.web import MicrophoneRefused
 from ser_ros.web.hub import Hub
 from ser_ros.web.limits import Limits
 from ser_ros.web.listening import Listener

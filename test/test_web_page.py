@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ser_ros.errors import Refusal
+from ser_ros.errors.web import Refusal
 from ser_ros.labels import ANSWERS_WITHOUT_EMOTION, VOCABULARY
 
 PAGE = Path(__file__).resolve().parent.parent / "ser_ros" / "web" / "page"

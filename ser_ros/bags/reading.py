@@ -18,7 +18,7 @@ from ser_ros.bags import types
 from ser_ros.bags.records import READERS, Record
 from ser_ros.bags.storage import SUFFIXES, UNREADABLE, Storage, open_storage
 from ser_ros.bags.zstandard import MAGIC, zstd
-from ser_ros.errors import (
+from ser_ros.errors.bags import (
     AudioTypeUnknown,
     BagMissing,
     BagOfBags,

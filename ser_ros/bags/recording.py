@@ -11,7 +11,8 @@ from pathlib import Path
 from rosbags.interfaces import Qos, QosDurability
 
 from ser_ros.bags.writing import BagWriter
-from ser_ros.errors import BagThere, CannotWrite
+from ser_ros.errors.bags import BagThere
+from ser_ros.errors.machine import CannotWrite
 
 _PARTS = 10
 """Parts of a full ring: a tenth of what is kept goes at a time."""

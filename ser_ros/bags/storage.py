@@ -24,7 +24,8 @@ from rosbags.rosbag2.storage_sqlite3 import Sqlite3Reader
 
 from ser_ros.bags.mending import MendedFile
 from ser_ros.bags.zstandard import unpack, zstd
-from ser_ros.errors import BagUnreadable, CannotWrite
+from ser_ros.errors.bags import BagUnreadable
+from ser_ros.errors.machine import CannotWrite
 
 SUFFIXES = (".mcap", ".db3", ".mcap.zstd", ".db3.zstd")
 """How the files of a bag end."""

@@ -9,7 +9,8 @@ from typing import Any
 from ser_ros.audio import NETWORK_RATE, AudioFormat
 from ser_ros.bags.reading import Bag
 from ser_ros.bags.records import Chunk, Format, Said, Truth
-from ser_ros.errors import LabelError, NoAudioTopic
+from ser_ros.errors.bags import NoAudioTopic
+from ser_ros.errors.models import LabelError
 from ser_ros.framing import SECOND, AudioStream
 from ser_ros.labels import canonical
 

@@ -21,7 +21,7 @@ from rosbags.typesys import (
 from rosbags.typesys.store import Typestore
 
 from ser_ros.carried import definitions_folder
-from ser_ros.errors import MessageUnreadable, TypeDiffers, TypeUnknown
+from ser_ros.errors.bags import MessageUnreadable, TypeDiffers, TypeUnknown
 
 AUDIO_STAMPED = "audio_common_msgs/msg/AudioDataStamped"
 AUDIO_PLAIN = "audio_common_msgs/msg/AudioData"

@@ -28,7 +28,8 @@ from rosbags.rosbag2.storage_mcap import McapWriter
 from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
 
 from ser_ros.bags.types import know
-from ser_ros.errors import BagThere, CannotWrite
+from ser_ros.errors.bags import BagThere
+from ser_ros.errors.machine import CannotWrite
 
 STORAGES = ("mcap", "sqlite3")
 COMPRESSIONS = ("none", "message", "file")

@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from ser_ros.benchmark import graph, usual
 from ser_ros.benchmark.stages import MODULES
 from ser_ros.benchmark.task import USUAL, Result, Task
-from ser_ros.errors import RuntimeUnavailable, SerError
+from ser_ros.errors import SerError
+from ser_ros.errors.models import RuntimeUnavailable
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 

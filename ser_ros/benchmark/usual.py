@@ -39,7 +39,7 @@ def measure(task: Task) -> Result:
 
     from ser_ros.benchmark.windows import Windows
     from ser_ros.bundle import Bundle
-    from ser_ros.errors import BundleMismatch
+    from ser_ros.errors.models import BundleMismatch
     from ser_ros.training.export import network_of
 
     torch.set_num_threads(1)

@@ -13,7 +13,7 @@ import soundfile
 from ser_ros import audio
 from ser_ros.audio import SampleFormat
 from ser_ros.carried import recordings_folder
-from ser_ros.errors import UnreadableFile
+from ser_ros.errors.audio import UnreadableFile
 from ser_ros.features import FeatureConfig
 
 BYTES_PER_SAMPLE = SampleFormat.S16LE.dtype.itemsize

@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 from importlib.util import find_spec
 
-from ser_ros.errors import RosbagsMissing
+from ser_ros.errors.bags import RosbagsMissing
 
 HELP = "bags of what a robot heard: record, make of clips, look into, play, evaluate, compare"
 EXAMPLE = """  python -m ser_ros bag record monday --seconds 60

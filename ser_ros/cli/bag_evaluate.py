@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from ser_ros.bundle import Bundle, Calibration, find_bundle
 from ser_ros.cli.options import add_model_arguments, positive
-from ser_ros.errors import BadValue, NoBagHeard
+from ser_ros.errors.bags import NoBagHeard
+from ser_ros.errors.config import BadValue
 from ser_ros.hearing import HearingConfig
 
 if TYPE_CHECKING:

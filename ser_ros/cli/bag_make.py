@@ -9,7 +9,7 @@ from pathlib import Path
 from ser_ros.cli.options import add_bag_writing_arguments
 from ser_ros.corpora import read_manifest
 from ser_ros.display import progress
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.framing import SECOND, AudioStream
 
 HELP = "make a bag with ground truth of labelled clips, as if a robot had heard them"

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ser_ros.cli.run import check_ros
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 
 HELP = "publish a bag's messages again in their timing, with /clock if asked for"
 EXAMPLE = """  python -m ser_ros bag play monday

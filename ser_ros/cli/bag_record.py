@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_ros.cli.run import check_ros
-from ser_ros.errors import BadValue, CannotWrite, NothingRecorded, SerError
+from ser_ros.errors import SerError
+from ser_ros.errors.bags import NothingRecorded
+from ser_ros.errors.config import BadValue
+from ser_ros.errors.machine import CannotWrite
 from ser_ros.framing import SECOND
 
 if TYPE_CHECKING:

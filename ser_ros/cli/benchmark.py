@@ -14,7 +14,7 @@ from ser_ros.benchmark.windows import carried_files, write_windows
 from ser_ros.bundle import Bundle, find_bundle
 from ser_ros.cli.options import positive
 from ser_ros.display import progress
-from ser_ros.errors import CannotWrite
+from ser_ros.errors.machine import CannotWrite
 from ser_ros.files import write_text
 
 HELP = "measure every stage on this machine, and compare with the usual way"

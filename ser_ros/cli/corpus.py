@@ -20,7 +20,7 @@ from ser_ros.corpora.found import Options
 from ser_ros.corpora.layouts import AUTO, CHOICES, described, find_clips
 from ser_ros.corpora.tables import lines
 from ser_ros.display import progress
-from ser_ros.errors import MissingExtra
+from ser_ros.errors.machine import MissingExtra
 from ser_ros.files import write_text
 from ser_ros.labels import LabelSet, label_set
 

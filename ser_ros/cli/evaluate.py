@@ -22,7 +22,8 @@ from ser_ros.cli.evaluate_text import (
 )
 from ser_ros.cli.options import add_model_arguments, positive
 from ser_ros.corpora import Clip, read_manifest
-from ser_ros.errors import BadManifest, BadValue, NothingToScore, SerError
+from ser_ros.errors import SerError
+from ser_ros.errors.config import BadManifest, BadValue, NothingToScore
 from ser_ros.evaluation import baseline
 from ser_ros.evaluation.calibration import mean_probabilities
 from ser_ros.evaluation.clips import Heard, items_of

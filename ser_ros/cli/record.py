@@ -14,7 +14,9 @@ from ser_ros.audio import NETWORK_RATE, SILENCE_DBFS, level_dbfs
 from ser_ros.capture import FIRST_BLOCK_S, STALLED_S
 from ser_ros.cli.options import positive
 from ser_ros.display import bar
-from ser_ros.errors import BadValue, CannotWrite, DeviceError, DeviceLost
+from ser_ros.errors.audio import DeviceError, DeviceLost
+from ser_ros.errors.config import BadValue
+from ser_ros.errors.machine import CannotWrite
 from ser_ros.files import written_aside
 from ser_ros.microphone import Microphone
 from ser_ros.sources import Source

@@ -10,7 +10,8 @@ from typing import Any
 
 from ser_ros.carried import recordings_folder
 from ser_ros.corpora import read_manifest
-from ser_ros.errors import RosMissing, SerError
+from ser_ros.errors import SerError
+from ser_ros.errors.ros import RosMissing
 
 HELP = "listen, in one process: capture and inference node, and a line per message"
 EXAMPLE = """  python -m ser_ros run                          # the microphone

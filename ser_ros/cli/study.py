@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ser_ros.cli.train import changes_of, require_extra
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 
 HELP = (
     "train and measure on unseen speakers and corpora, write RESULTS.md, then train on everything"

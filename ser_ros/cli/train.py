@@ -12,7 +12,9 @@ from pathlib import Path
 import yaml
 
 from ser_ros.bundle import Bundle
-from ser_ros.errors import BadValue, CheckpointThere, MissingExtra, UnknownKey
+from ser_ros.errors.config import BadValue, UnknownKey
+from ser_ros.errors.machine import MissingExtra
+from ser_ros.errors.training import CheckpointThere
 
 HELP = "train a DenseNet121 on labelled recordings and save it as a bundle"
 EXAMPLE = """  python -m ser_ros corpus check /data/voices --manifest /data/manifest.csv

@@ -6,13 +6,9 @@ import argparse
 import asyncio
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ser_ros.cli.options import add_model_arguments, positive
-from ser_ros.errors import MissingExtra
-
-if TYPE_CHECKING:
-    pass
+from ser_ros.errors.machine import MissingExtra
 
 HELP = "serve a page on which a voice can be tried, from files or the browser's microphone"
 EXAMPLE = """  python -m ser_ros web                                 # this machine alone

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ser_ros.corpora.clips import LICENCES, Clip
 from ser_ros.corpora.found import Folder, Found, Layout, Options, gender
-from ser_ros.errors import BadManifest, BadValue, UnknownLabel
+from ser_ros.errors.config import BadManifest, BadValue
+from ser_ros.errors.models import UnknownLabel
 from ser_ros.labels import canonical
 
 CORPUS = "aihub263"

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ser_ros import audio
 from ser_ros.corpora.clips import Clip
-from ser_ros.errors import AudioError
+from ser_ros.errors.audio import AudioError
 from ser_ros.labels import LabelSet
 
 SILENT_DBFS = -70.0

@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ser_ros.errors import BadManifest, BadValue, CannotWrite, LabelError
+from ser_ros.errors.config import BadManifest, BadValue
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.models import LabelError
 from ser_ros.files import write_text
 from ser_ros.labels import canonical
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ser_ros.corpora.clips import LICENCES, Clip
 from ser_ros.corpora.found import Folder, Found, Layout, Options
-from ser_ros.errors import UnknownLabel
+from ser_ros.errors.models import UnknownLabel
 from ser_ros.labels import canonical
 
 

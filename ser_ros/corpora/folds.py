@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from ser_ros.corpora.clips import Clip
-from ser_ros.errors import BadValue, MissingExtra
+from ser_ros.errors.config import BadValue
+from ser_ros.errors.machine import MissingExtra
 
 
 def assign_folds(clips: Sequence[Clip], folds: int = 5) -> list[Clip]:

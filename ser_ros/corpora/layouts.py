@@ -11,7 +11,7 @@ from pathlib import Path
 from ser_ros.corpora import aihub263, folders, kesdy18, named
 from ser_ros.corpora.clips import Clip, read_manifest
 from ser_ros.corpora.found import Folder, Found, Layout, Options, list_folder
-from ser_ros.errors import BadManifest, BadValue, NothingReadable, UnknownLayout
+from ser_ros.errors.config import BadManifest, BadValue, NothingReadable, UnknownLayout
 
 AUTO = "auto"
 MANIFEST = "manifest"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 
 _FILES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3"})
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ser_ros.baseline import VoiceBaseline
 from ser_ros.bundle import Bundle
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.evaluation.clips import Heard
 from ser_ros.runtime import Logits
 from ser_ros.voices import ENROLL, MODES, NONE

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ser_ros.errors import MissingExtra
+from ser_ros.errors.machine import MissingExtra
 from ser_ros.evaluation.metrics import BINS, Truth, bin_of
 
 ClipLogits = npt.NDArray[np.float32]

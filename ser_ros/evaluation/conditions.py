@@ -20,7 +20,9 @@ import soxr
 from ser_ros import audio
 from ser_ros.audio import NETWORK_RATE, AudioFormat, SampleFormat, Samples
 from ser_ros.corpora.noises import recordings_in, split_noises
-from ser_ros.errors import AudioError, BadValue, MissingExtra
+from ser_ros.errors.audio import AudioError
+from ser_ros.errors.config import BadValue
+from ser_ros.errors.machine import MissingExtra
 
 CLEAN = "clean"
 SNRS_DB = (20, 15, 10, 5, 0)

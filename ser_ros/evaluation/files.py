@@ -16,7 +16,8 @@ from ser_ros.audio import Samples
 from ser_ros.classifier import Classifier
 from ser_ros.corpora import Clip
 from ser_ros.display import progress
-from ser_ros.errors import AudioError, SerError
+from ser_ros.errors import SerError
+from ser_ros.errors.audio import AudioError
 from ser_ros.evaluation.judged import Judged, Sound, Source
 from ser_ros.evaluation.judging import Task, classifier_of
 from ser_ros.framing import windows_of

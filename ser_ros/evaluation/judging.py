@@ -25,7 +25,9 @@ from ser_ros.audio import Samples
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
 from ser_ros.display import progress
-from ser_ros.errors import AudioError, CannotWrite, SerError
+from ser_ros.errors import SerError
+from ser_ros.errors.audio import AudioError
+from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation.clips import Heard, Item
 from ser_ros.evaluation.conditions import Condition, without_ends
 from ser_ros.files import written_aside

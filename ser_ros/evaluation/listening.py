@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from ser_ros import audio
-from ser_ros.errors import AudioError
+from ser_ros.errors.audio import AudioError
 from ser_ros.evaluation.clips import Item
 from ser_ros.evaluation.conditions import without_ends
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ser_ros.errors import MissingExtra
+from ser_ros.errors.machine import MissingExtra
 
 Truth = npt.NDArray[np.int64]
 """The index of each clip's emotion among the labels, shape (clips,)."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_ros.errors import CannotWrite, MissingExtra
+from ser_ros.errors.machine import CannotWrite, MissingExtra
 from ser_ros.evaluation.conditions import GAINS, GAINS_DB, NOISES, SNRS_DB
 from ser_ros.files import written_aside
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from ser_ros.errors import CannotWrite
+from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation.pictures import draw
 from ser_ros.evaluation.splits import FOLD
 from ser_ros.files import write_text

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ser_ros.corpora import Clip
-from ser_ros.errors import BadValue, SpeakersInTraining
+from ser_ros.errors.config import BadValue, SpeakersInTraining
 
 FOLD, CORPUS = "fold", "corpus"
 

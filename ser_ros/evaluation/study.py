@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_ros.bundle import Bundle
-from ser_ros.errors import BadManifest, BadValue, BundleMismatch, CannotWrite, SpeakersInTraining
+from ser_ros.errors.config import BadManifest, BadValue, SpeakersInTraining
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.models import BundleMismatch
 from ser_ros.evaluation import baseline, listening, silence
 from ser_ros.evaluation.baseline import Adapter
 from ser_ros.evaluation.calibration import (

@@ -13,7 +13,8 @@ from std_srvs.srv import SetBool
 
 from ser_ros.audio import AudioFormat, SampleFormat
 from ser_ros.capture import Capture, Chunk
-from ser_ros.errors import BadValue, SerError
+from ser_ros.errors import SerError
+from ser_ros.errors.config import BadValue
 from ser_ros.health import Level, Losses, Report
 from ser_ros.microphone import Microphone
 from ser_ros.nodes import messages, topics

@@ -12,7 +12,8 @@ from rclpy.qos import QoSProfile
 
 from ser_ros.audio import AudioFormat
 from ser_ros.bundle import Bundle, find_bundle
-from ser_ros.errors import AudioError, MissingExtra
+from ser_ros.errors.audio import AudioError
+from ser_ros.errors.machine import MissingExtra
 from ser_ros.framing import SECOND, AudioStream
 from ser_ros.health import Level, Report
 from ser_ros.msg import Emotion, EmotionState

@@ -19,7 +19,8 @@ from std_msgs.msg import Bool
 from ser_ros.audio import AudioFormat, SampleFormat
 from ser_ros.bundle import Bundle, Calibration, find_bundle
 from ser_ros.classifier import MIN_SPEECH_RATIO, Classifier
-from ser_ros.errors import AudioError, BadValue
+from ser_ros.errors.audio import AudioError
+from ser_ros.errors.config import BadValue
 from ser_ros.framing import Remark
 from ser_ros.health import Latencies, Level, Losses, Rate, Report, Watchdog
 from ser_ros.hearing import Heard, Hearing, HearingConfig

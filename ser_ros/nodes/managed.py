@@ -20,7 +20,8 @@ from rclpy.impl.logging_severity import LoggingSeverity
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
-from ser_ros.errors import BadValue, SerError, UnknownKey
+from ser_ros.errors import SerError
+from ser_ros.errors.config import BadValue, UnknownKey
 from ser_ros.health import Level, Report
 from ser_ros.nodes import messages, topics
 from ser_ros.nodes.parameters import Spec

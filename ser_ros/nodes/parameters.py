@@ -8,7 +8,7 @@ from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 
 
 @dataclass(frozen=True)

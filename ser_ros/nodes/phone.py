@@ -9,7 +9,7 @@ from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from rclpy.node import Node
 
 from ser_ros.audio import AudioFormat
-from ser_ros.errors import MicrophoneRefused
+from ser_ros.errors.web import MicrophoneRefused
 from ser_ros.framing import SECOND, Framer
 from ser_ros.nodes import messages, topics
 

@@ -14,7 +14,8 @@ from rclpy.node import Node
 from rclpy.utilities import ok as rclpy_ok
 from rclpy.utilities import try_shutdown
 
-from ser_ros.errors import RosRefused, SerError
+from ser_ros.errors import SerError
+from ser_ros.errors.ros import RosRefused
 from ser_ros.nodes.managed import ManagedNode
 
 _OVER_S = 0.1

@@ -21,7 +21,8 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 from ser_ros.bags.recording import Recording
 from ser_ros.bags.types import check
 from ser_ros.bags.writing import quality
-from ser_ros.errors import CannotWrite, TypeDiffers, TypeUnknown
+from ser_ros.errors.bags import TypeDiffers, TypeUnknown
+from ser_ros.errors.machine import CannotWrite
 from ser_ros.nodes import topics
 from ser_ros.nodes.process import Crew, spin_crew
 

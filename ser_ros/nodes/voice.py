@@ -9,7 +9,8 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.task import Future
 from rclpy.timer import Timer
 
-from ser_ros.errors import NotReady, SerError
+from ser_ros.errors import SerError
+from ser_ros.errors.ros import NotReady
 from ser_ros.nodes import topics
 from ser_ros.nodes.managed import ManagedNode
 from ser_ros.srv import Voice

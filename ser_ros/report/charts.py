@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_ros.errors import MissingExtra
+from ser_ros.errors.machine import MissingExtra
 from ser_ros.evaluation.pictures import BLUE, ORANGE, paint_reliability
 
 if TYPE_CHECKING:

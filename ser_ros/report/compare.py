@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ser_ros.errors import MissingExtra, NothingInCommon, UnreadableReport
+from ser_ros.errors.machine import MissingExtra
+from ser_ros.errors.reports import NothingInCommon, UnreadableReport
 from ser_ros.evaluation import bootstrap
 from ser_ros.evaluation.judged import Judged
 from ser_ros.evaluation.metrics import score

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ser_ros.errors import CannotWrite, NotAReport, UnreadableReport
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.reports import NotAReport, UnreadableReport
 
 JSON, CSV, PAGE = "report.json", "windows.csv", "report.html"
 

@@ -11,7 +11,8 @@ import numpy as np
 import soundfile
 
 from ser_ros.audio import SampleFormat, Samples, encode
-from ser_ros.errors import MissingExtra, SerError
+from ser_ros.errors import SerError
+from ser_ros.errors.machine import MissingExtra
 from ser_ros.evaluation.judged import Judged, Source
 from ser_ros.features import FeatureConfig, ImageMaker
 from ser_ros.report.units import utterances_of

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_ros import __version__
-from ser_ros.errors import MissingExtra
+from ser_ros.errors.machine import MissingExtra
 from ser_ros.evaluation.judged import Source
 from ser_ros.features import FeatureConfig
 from ser_ros.labels import NO_SPEECH, UNCERTAIN

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ser_ros.errors import UnreadableReport
+from ser_ros.errors.reports import UnreadableReport
 from ser_ros.evaluation.judged import Judged, Source
 
 _SECOND_NS = 1_000_000_000

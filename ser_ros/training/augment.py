@@ -13,7 +13,7 @@ import soundfile
 import soxr
 
 from ser_ros.audio import Samples
-from ser_ros.errors import CannotWrite, MissingExtra
+from ser_ros.errors.machine import CannotWrite, MissingExtra
 from ser_ros.features import Image
 from ser_ros.training.config import AugmentConfig
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_ros.config import build, read_yaml
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.features import FeatureConfig
 from ser_ros.labels import FOUR, LabelSet, canonical
 from ser_ros.network import SMALLEST

@@ -15,7 +15,8 @@ from torch.utils.data import Dataset, Sampler, WeightedRandomSampler
 from ser_ros import audio
 from ser_ros.audio import Samples
 from ser_ros.corpora import Clip
-from ser_ros.errors import EmptyClass, UnreadableFile, UnsupportedFormat
+from ser_ros.errors.audio import UnreadableFile, UnsupportedFormat
+from ser_ros.errors.training import EmptyClass
 from ser_ros.features import ImageMaker
 from ser_ros.labels import LabelSet
 from ser_ros.training.augment import Mask, draw_masks, mask

@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from ser_ros.bundle import Bundle
-from ser_ros.errors import BundleMismatch
+from ser_ros.errors.models import BundleMismatch
 from ser_ros.features import FeatureConfig
 from ser_ros.network import build_network
 from ser_ros.runtime import INPUT, OUTPUT

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_ros.errors import CannotWrite, MissingExtra
+from ser_ros.errors.machine import CannotWrite, MissingExtra
 from ser_ros.files import write_text, written_aside
 from ser_ros.training.loop import Epoch
 

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from ser_ros.errors import (
-    CannotWrite,
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.training import (
     CheckpointDamaged,
     CheckpointMismatch,
     NonFiniteLoss,

@@ -16,7 +16,8 @@ from ser_ros.bundle import Bundle, Calibration
 from ser_ros.corpora import Clip, read_manifest
 from ser_ros.corpora.clips import LICENCES
 from ser_ros.corpora.noises import recordings_in
-from ser_ros.errors import BadValue, CannotWrite, NothingToScore, SpeakersInTraining
+from ser_ros.errors.config import BadValue, NothingToScore, SpeakersInTraining
+from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation.seen import acquaintance
 from ser_ros.training.config import RANDOM, TrainConfig
 from ser_ros.training.data import load_recordings

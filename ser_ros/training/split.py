@@ -10,7 +10,8 @@ import numpy as np
 
 from ser_ros.corpora import Clip, held_out
 from ser_ros.corpora.folds import assign_folds
-from ser_ros.errors import BadValue, NoVoiceToHold
+from ser_ros.errors.config import BadValue
+from ser_ros.errors.training import NoVoiceToHold
 from ser_ros.training.config import RANDOM, TrainConfig
 
 _log = logging.getLogger(__name__)

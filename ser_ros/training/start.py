@@ -7,7 +7,7 @@ import logging
 import torch
 
 from ser_ros.bundle import MANIFEST, Bundle, find_bundle
-from ser_ros.errors import BadValue
+from ser_ros.errors.config import BadValue
 from ser_ros.network import build_network
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.export import network_of

@@ -25,7 +25,8 @@ import numpy as np
 
 from ser_ros.bundle import Bundle, Calibration
 from ser_ros.corpora import Clip
-from ser_ros.errors import BadValue, BundleError
+from ser_ros.errors.config import BadValue
+from ser_ros.errors.models import BundleError
 from ser_ros.evaluation.splits import CORPUS, FOLD, Split
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.run import clips_of, make_views, run

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.metrics import recall_score
 
-from ser_ros.errors import NothingToScore
+from ser_ros.errors.config import NothingToScore
 from ser_ros.features import ImageMaker
 from ser_ros.framing import windows_of
 from ser_ros.training.config import TrainConfig

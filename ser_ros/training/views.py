@@ -31,7 +31,8 @@ import numpy.typing as npt
 from ser_ros import audio
 from ser_ros.audio import NETWORK_RATE, Samples
 from ser_ros.corpora.noises import recordings_in, split_noises
-from ser_ros.errors import CannotWrite, ProcessLost, ViewDamaged
+from ser_ros.errors.machine import CannotWrite, ProcessLost
+from ser_ros.errors.training import ViewDamaged
 from ser_ros.features import ImageMaker
 from ser_ros.files import written_aside
 from ser_ros.training.augment import (

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import ifaddr
 import segno
 
-from ser_ros.errors import AddressRefused
+from ser_ros.errors.web import AddressRefused
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _ANY = ("0.0.0.0", "::")

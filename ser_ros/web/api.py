@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from ser_ros.errors import UploadEncoded, UploadSlow, UploadTooLarge
+from ser_ros.errors.web import UploadEncoded, UploadSlow, UploadTooLarge
 from ser_ros.web.guard import as_json
 from ser_ros.web.receiving import receive
 from ser_ros.web.tries import Tries

@@ -8,7 +8,9 @@ import os
 import ssl
 from pathlib import Path
 
-from ser_ros.errors import BadValue, CannotWrite, CertificateRefused
+from ser_ros.errors.config import BadValue
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.web import CertificateRefused
 
 _DAYS = 397
 """The longest that browsers take (CA/Browser Forum, 2020)."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from ser_ros import audio
 from ser_ros.audio import Samples
-from ser_ros.errors import (
+from ser_ros.errors.web import (
     NoSoundInside,
     NotARecording,
     RecordingDamaged,

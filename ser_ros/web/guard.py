@@ -11,7 +11,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from multidict import CIMultiDict
 
-from ser_ros.errors import Refusal, SerError, StrangeHost, StrangeOrigin, TokenMissing
+from ser_ros.errors import SerError
+from ser_ros.errors.web import Refusal, StrangeHost, StrangeOrigin, TokenMissing
 
 log = logging.getLogger(__name__)
 

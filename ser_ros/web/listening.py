@@ -12,7 +12,7 @@ from ser_ros.audio import Samples
 from ser_ros.baseline import VoiceBaseline
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier, Estimate, decide
-from ser_ros.errors import NobodySpeaks
+from ser_ros.errors.web import NobodySpeaks
 from ser_ros.labels import NO_SPEECH
 from ser_ros.web.pictures import Spectrograms, envelope
 

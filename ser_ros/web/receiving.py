@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import IO
 
-from ser_ros.errors import UploadEmpty, UploadNoRoom, UploadTooLarge
+from ser_ros.errors.web import UploadEmpty, UploadNoRoom, UploadTooLarge
 
 _MB = 1 << 20
 

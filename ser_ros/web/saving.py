@@ -14,7 +14,7 @@ from typing import Any
 import soundfile
 
 from ser_ros.audio import NETWORK_RATE, Samples
-from ser_ros.errors import CannotWrite
+from ser_ros.errors.machine import CannotWrite
 from ser_ros.files import write_text, written_aside
 
 _OURS = re.compile(r"voice-\d{8}-\d{6}-[0-9a-f]{8}\.(flac|json)")

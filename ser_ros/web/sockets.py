@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from aiohttp import WSMsgType, web
 
 from ser_ros.audio import RATES
-from ser_ros.errors import MicrophoneRefused, SerError, TooManyViewers
+from ser_ros.errors import SerError
+from ser_ros.errors.web import MicrophoneRefused, TooManyViewers
 from ser_ros.web.guard import as_json
 from ser_ros.web.hub import Hub, Viewer
 

@@ -20,14 +20,14 @@ from typing import IO, Any, TypeVar
 
 from ser_ros.audio import NETWORK_RATE, Samples
 from ser_ros.baseline import VoiceBaseline
-from ser_ros.errors import (
+from ser_ros.errors import SerError
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.web import (
     BaselineNotRemembered,
-    CannotWrite,
     NotHeardYet,
     NotRemembered,
     NotSaved,
     SavingOff,
-    SerError,
     TooManyAtOnce,
 )
 from ser_ros.web.decoding import decode

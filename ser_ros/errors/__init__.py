@@ -1,0 +1,42 @@
+"""Every error of the project, in one small tree.
+
+    SerError
+    ├── LabelError       UnknownLabel · BadLabelSet
+    ├── AudioError       UnknownSampleFormat · UnsupportedFormat · PartialFrame · EmptyAudio
+    │                    UnreadableFile
+    ├── DeviceError      DeviceNotFound · AmbiguousDevice · DeviceRefused · DeviceLost
+    │                    DeviceFailed · MicrophoneUnavailable
+    ├── BundleError      BundleMissing · BundleDamaged · BundleMismatch · RuntimeUnavailable
+    ├── VoiceError       VoiceUnreadable · VoiceMismatch · VoiceNotKept · VoiceNotKnown
+    │                    VoiceNotListened · BadVoiceName · NoBaseline · BaselineOff
+    │                    EnrolmentGoesOn
+    ├── ConfigError      UnreadableConfig · UnknownKey · BadValue
+    ├── ManifestError    BadManifest · NothingToScore · UnknownLayout · NothingReadable
+    │                    SpeakersInTraining
+    ├── BagError         BagMissing · BagUnreadable · BagThere · BagOfBags · RosbagsMissing
+    │                    NoAudioTopic · SeveralAudioTopics · AudioTypeUnknown · TopicUnknown
+    │                    TypeUnknown · TypeDiffers · MessageUnreadable · FieldMissing
+    │                    BadTrack · NothingRecorded · NothingToPlay · NoBagHeard
+    ├── MachineError     CannotWrite · MissingExtra · ProcessLost
+    ├── ReportError      NotAReport · UnreadableReport · NothingInCommon
+    ├── RosError         RosMissing · RosRefused · NotReady
+    ├── WebError         AddressRefused · CertificateRefused
+    ├── Refusal          UploadEmpty · UploadTooLarge · UploadSlow · UploadEncoded · UploadNoRoom
+    │                    NotARecording · NoSoundInside · RecordingDamaged · RecordingTooLong
+    │                    RecordingTooHeavy · NobodySpeaks · TooManyAtOnce · NotRemembered
+    │                    BaselineNotRemembered · NotHeardYet · SavingOff · NotSaved
+    │                    StrangeHost · StrangeOrigin · TokenMissing · TooManyViewers
+    │                    MicrophoneRefused
+    └── TrainingError    EmptyClass · NonFiniteLoss · CheckpointDamaged · NonFiniteStart
+                         CheckpointThere · CheckpointMismatch · NoVoiceToHold · ViewDamaged
+
+A module holds a branch or two. Each class takes facts and writes its own sentence: what is, what
+was expected, what to do about it. A caller that wants to know what happened catches a class; a
+person reads the sentence.
+"""
+
+from __future__ import annotations
+
+
+class SerError(Exception):
+    """The root: anything that the project refuses, in one sentence for a person."""

@@ -1,0 +1,36 @@
+"""What the machine lacks: room on a disk, an installed package, a process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ser_ros.errors import SerError
+
+
+class MachineError(SerError):
+    """The machine has no room, no such package, or ended a process."""
+
+
+class CannotWrite(MachineError):
+    def __init__(self, path: Path | str, why: str) -> None:
+        super().__init__(
+            f"'{path}' cannot be written ({why}); choose a folder that exists, that you may write "
+            "to and that has room."
+        )
+
+
+class MissingExtra(MachineError):
+    def __init__(self, module: str, extra: str) -> None:
+        own_setup = f"run scripts/setup --{extra}, or " if extra in ("train", "web") else ""
+        super().__init__(
+            f"The Python module '{module}' is not installed; {own_setup}"
+            f"pip install 'ser_ros[{extra}]'."
+        )
+
+
+class ProcessLost(MachineError):
+    def __init__(self, did: str, option: str) -> None:
+        super().__init__(
+            f"A process that {did} was ended from outside, maybe for want of memory; what was done "
+            f"is kept: begin again with a smaller number of {option}."
+        )

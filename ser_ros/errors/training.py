@@ -1,0 +1,76 @@
+"""Trainings that cannot start or go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ser_ros.errors import SerError
+
+
+class TrainingError(SerError):
+    """A training cannot start or go on."""
+
+
+class EmptyClass(TrainingError):
+    def __init__(self, label: str, where: str) -> None:
+        super().__init__(
+            f"There is no clip of '{label}' in {where}; add recordings, or take the emotion out "
+            "of the labels."
+        )
+
+
+class NonFiniteLoss(TrainingError):
+    def __init__(self, epoch: int, checkpoint: Path | str) -> None:
+        super().__init__(
+            f"The loss of epoch {epoch} is not a finite number; lower the learning rate. What was "
+            f"learnt in the epochs before it is kept in '{checkpoint}'."
+        )
+
+
+class CheckpointDamaged(TrainingError):
+    def __init__(self, path: Path | str, why: str) -> None:
+        super().__init__(
+            f"The checkpoint '{path}' cannot be read ({why}); delete it to train from the start."
+        )
+
+
+class NonFiniteStart(TrainingError):
+    def __init__(self) -> None:
+        super().__init__(
+            "The loss of the first epoch is not a finite number; lower the learning rate. Nothing "
+            "was learnt yet."
+        )
+
+
+class CheckpointThere(TrainingError):
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(
+            f"There is a training already, '{path}'; go on with it by --resume, give another "
+            "folder with --run, or begin afresh in its place by --force."
+        )
+
+
+class CheckpointMismatch(TrainingError):
+    def __init__(self, path: Path | str, what: str, found: object, expected: object) -> None:
+        super().__init__(
+            f"The checkpoint '{path}' is of another training: its {what} is {found}, here it is "
+            f"{expected}; give what it was begun with, another folder with --run, or --force "
+            "without --resume to begin afresh."
+        )
+
+
+class NoVoiceToHold(TrainingError):
+    def __init__(self, path: Path | str, why: str) -> None:
+        super().__init__(
+            f"'{path}' {why}, so no voice can be kept out of the training; tell who speaks in the "
+            "column speaker, or set `split: random` for figures of voices that were trained on, "
+            "or `held_out_fold: null` for no figures."
+        )
+
+
+class ViewDamaged(TrainingError):
+    def __init__(self, path: Path | str, why: str) -> None:
+        super().__init__(
+            f"The view '{path}' cannot be read ({why}); delete it, and begin again: it is made "
+            "anew."
+        )
