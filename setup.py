@@ -67,6 +67,7 @@ setup(
             "scikit-learn>=1.5",
             "scipy>=1.13",
             "tensorboard>=2.20",
+            "threadpoolctl>=3",
             # The two fit together only in pairs.
             "torch==2.13.0",
             "torchvision==0.28.0",

@@ -27,6 +27,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from ser_ros import audio
 from ser_ros.audio import NETWORK_RATE, Samples
@@ -196,6 +197,9 @@ def _prepare(config: TrainConfig, noises: Path | None, rooms: Path | None) -> No
     # A noise recording may hold a stretch of zeros, which leaves the voice as it is.
     warnings.filterwarnings("ignore", message=".*too silent to be added as noise")
     _maker = _Maker(config, noises, rooms)
+    # A process per core, each with a thread per core for its products, wait for one another. The
+    # libraries were loaded before the fork, so that the environment tells them nothing any more.
+    threadpool_limits(1)
 
 
 def _end_with_parent() -> None:
