@@ -9,10 +9,9 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 from ser_ros import __version__
-from ser_ros.cli import COMMANDS
+from ser_ros.cli import COMMANDS, add_command
 from ser_ros.errors import SerError
 from ser_ros.errors.machine import CannotWrite
 
@@ -30,17 +29,7 @@ def _parser(wanted: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ser_ros {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS if wanted not in COMMANDS else (wanted,):
-        module = import_module(f"ser_ros.cli.{name}")
-        command = commands.add_parser(
-            name,
-            help=module.HELP,
-            description=module.HELP,
-            epilog=f"example:\n{module.EXAMPLE}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(command)
-        # No option may have this name: its value would take the place of the command.
-        command.set_defaults(command_to_run=module.run)
+        add_command(commands, name, name, "command_to_run")
     return parser
 
 

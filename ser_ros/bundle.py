@@ -13,7 +13,6 @@ import hashlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +20,9 @@ from typing import Any
 
 from ser_ros.carried import models_folder, verified_file
 from ser_ros.errors.config import BadValue, ConfigError
-from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.models import BundleDamaged, BundleMismatch, BundleMissing, LabelError
 from ser_ros.features import FeatureConfig
+from ser_ros.files import folder_aside
 from ser_ros.labels import LabelSet
 
 SCHEMA = 1
@@ -105,27 +104,10 @@ class Bundle:
 
         Raises `CannotWrite`, and leaves the bundle that was there before.
         """
-        try:
-            self._write(folder)
-        except OSError as error:
-            raise CannotWrite(folder, error.strerror or str(error)) from error
-
-    def _write(self, folder: Path) -> None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as aside:
-            new, old = Path(aside, "new"), Path(aside, "old")
-            new.mkdir()
-            (new / NETWORK).write_bytes(self.network)
+        with folder_aside(folder) as aside:
+            (aside / NETWORK).write_bytes(self.network)
             text = json.dumps(self.manifest(), indent=2, ensure_ascii=False) + "\n"
-            (new / MANIFEST).write_text(text, encoding="utf-8")
-            if folder.exists():
-                folder.rename(old)
-            try:
-                new.rename(folder)
-            except OSError:
-                if old.exists():
-                    old.rename(folder)
-                raise
+            (aside / MANIFEST).write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path | str) -> Bundle:

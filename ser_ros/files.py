@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside, then renamed."""
+"""Files and folders that are whole or not there: written aside, then renamed."""
 
 from __future__ import annotations
 
@@ -36,6 +36,32 @@ def written_aside(path: Path) -> Iterator[Path]:
     finally:
         if aside is not None:
             aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_aside(folder: Path) -> Iterator[Path]:
+    """Give a new folder to write to; it takes the place of `folder` once the block has ended well.
+
+    Raises `CannotWrite`, and leaves the folder that was there before. A link stays, and what it
+    names is replaced.
+    """
+    place = folder.resolve()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as aside:
+            new, old = Path(aside, "new"), Path(aside, "old")
+            new.mkdir()
+            yield new
+            if place.exists():
+                place.rename(old)
+            try:
+                new.rename(place)
+            except OSError:
+                if old.exists():
+                    old.rename(place)
+                raise
+    except OSError as error:
+        raise CannotWrite(folder, error.strerror or str(error)) from error
 
 
 def write_text(path: Path, text: str) -> None:

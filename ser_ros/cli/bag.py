@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from importlib import import_module
 from importlib.util import find_spec
 
+from ser_ros.cli import add_command
 from ser_ros.errors.bags import RosbagsMissing
 
 HELP = "bags of what a robot heard: record, make of clips, look into, play, evaluate, compare"
@@ -28,16 +28,7 @@ only when it runs: the help is there also where rosbags is not."""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name in VERBS:
-        module = import_module(f"ser_ros.cli.bag_{name}")
-        verb = verbs.add_parser(
-            name,
-            help=module.HELP,
-            description=module.HELP,
-            epilog=f"example:\n{module.EXAMPLE}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(verb)
-        verb.set_defaults(verb_to_run=module.run)
+        add_command(verbs, name, f"bag_{name}", "verb_to_run")
 
 
 def run(options: argparse.Namespace) -> int:

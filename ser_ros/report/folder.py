@@ -1,12 +1,9 @@
-"""The folder of a report: written aside and then renamed, or not there at all."""
+"""The folder of a report: where one may be written, and what it holds."""
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,32 +47,6 @@ def _hold_replaceable(folder: Path, place: Path) -> None:
             read_figures(place)
         except UnreadableReport as error:
             raise NotAReport(folder, "holds files of these names that are no report") from error
-
-
-@contextmanager
-def made_aside(folder: Path) -> Iterator[Path]:
-    """Give a folder to write to; it takes the place of `folder` once the block has ended well.
-
-    Raises what `check_place` does, and leaves the report that was there before.
-    """
-    check_place(folder)
-    place = folder.resolve()
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as aside:
-            new, old = Path(aside, "new"), Path(aside, "old")
-            new.mkdir()
-            yield new
-            if place.exists():
-                place.rename(old)
-            try:
-                new.rename(place)
-            except OSError:
-                if old.exists():
-                    old.rename(place)
-                raise
-    except OSError as error:
-        raise CannotWrite(folder, error.strerror or str(error)) from error
 
 
 def read_figures(folder: Path) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from typing import Any
 from ser_ros.bundle import Bundle
 from ser_ros.evaluation.judged import Source
 from ser_ros.evaluation.results import finite
+from ser_ros.files import folder_aside
 from ser_ros.report import table
 from ser_ros.report.figures import figures
-from ser_ros.report.folder import CSV, JSON, KIND, PAGE, SCHEMA, made_aside
+from ser_ros.report.folder import CSV, JSON, KIND, PAGE, SCHEMA, check_place
 from ser_ros.report.mistakes import Mistake, mistakes
 from ser_ros.report.page import page
 
@@ -34,7 +35,8 @@ def write_report(
     left.
     """
     labels = bundle.labels.labels
-    with made_aside(folder) as aside:
+    check_place(folder)
+    with folder_aside(folder) as aside:
         told = named_apart(sources)
         wrong = mistakes(told, labels)
         content = finite(
