@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,3 +43,11 @@ def resident_mb(process: int | str = "self") -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024 / 1e6
     raise ProcessLookupError(process)
+
+
+def cpu_seconds(process: int | str = "self") -> float:
+    """Return the seconds that a process has computed so far, on all cores together."""
+    # The name before the parenthesis may hold anything.
+    _, _, rest = Path("/proc", str(process), "stat").read_text().rpartition(")")
+    user, system = rest.split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

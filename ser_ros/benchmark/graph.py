@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def environment(folder: str) -> dict[str, str]:
     }
 
 
-def _start_ros(folder: str) -> dict[str, str]:
+def start_ros(folder: str) -> dict[str, str]:
     """Start ROS in this process, and return the environment of the nodes."""
     # Only the process that measures loads ROS.
     import rclpy
@@ -70,7 +71,7 @@ def measure(task: Task) -> Result:
     `ready_s` is from the start of its process to its answer that it is active; it answers only once
     it spins. Raises `SerError` where it stays silent.
     """
-    theirs = _start_ros(task.folder)
+    theirs = start_ros(task.folder)
     import rclpy
     from rclpy.utilities import try_shutdown
 
@@ -109,19 +110,19 @@ def _inference(probe: Any, task: Task, theirs: dict[str, str], runtime: str) -> 
         "hop": features.window_s,
         "min_speech_ratio": 0.0,
     }
-    asked = _client(probe, "inference")
-    with _node(task, theirs, "inference", given) as (process, began):
-        ready_s = _ready(probe, asked, process, began)
-        _until(probe, process, "a subscription", lambda: audio.get_subscription_count() > 0)
+    asked = client(probe, "inference")
+    with node(task.folder, theirs, "inference", given) as running:
+        ready_s = ready(probe, asked, running)
+        until(probe, running, "a subscription", lambda: audio.get_subscription_count() > 0)
         window_ns = round(features.window_s * SECOND)
         count = min(_WINDOWS, len(windows))
         stamp_ns = time.time_ns() - (count + 1) * window_ns
         for index in range(count):
             audio.publish(messages.audio_chunk(windows[index], stamp_ns, "microphone"))
             stamp_ns += window_ns
-            _until(probe, process, "an emotion", lambda n=index: len(latencies) > n)  # type: ignore[misc]
+            until(probe, running, "an emotion", lambda n=index: len(latencies) > n)  # type: ignore[misc]
             time.sleep(_PAUSE_S)
-        figures = {"ready_s": ready_s, "rss_mb": resident_mb(process.pid)}
+        figures = {"ready_s": ready_s, "rss_mb": resident_mb(running.process.pid)}
     return Result({"latency": latencies}, figures)
 
 
@@ -138,25 +139,37 @@ def _capture(probe: Any, task: Task, theirs: dict[str, str]) -> Result:
         "files": f"[{Path(task.folder, SPEECH_FILE)}]",
         "loop": "true",
     }
-    asked = _client(probe, "capture")
-    with _node(task, theirs, "capture", given) as (process, began):
-        ready_s = _ready(probe, asked, process, began)
-        _until(probe, process, "a chunk", lambda: len(chunks) >= _CHUNKS)
-        figures = {"ready_s": ready_s, "rss_mb": resident_mb(process.pid)}
+    asked = client(probe, "capture")
+    with node(task.folder, theirs, "capture", given) as running:
+        ready_s = ready(probe, asked, running)
+        until(probe, running, "a chunk", lambda: len(chunks) >= _CHUNKS)
+        figures = {"ready_s": ready_s, "rss_mb": resident_mb(running.process.pid)}
     return Result({}, figures)
 
 
-@contextmanager
-def _node(
-    task: Task, theirs: dict[str, str], name: str, given: dict[str, Any]
-) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
-    """Run a node as a process, and end it; gives (process, its start on the monotonic clock).
+@dataclass(frozen=True)
+class Running:
+    """A node's process."""
 
-    Raises `SerError` with the node's last words where it failed.
-    """
+    name: str
+    process: subprocess.Popen[bytes]
+    began: float
+    """Its start, in seconds of the monotonic clock."""
+    log: Path
+
+    @property
+    def last_words(self) -> str:
+        return (self.log.read_text(errors="replace").strip().splitlines() or ["nothing"])[-1]
+
+
+@contextmanager
+def node(
+    folder: str, theirs: dict[str, str], name: str, given: dict[str, Any]
+) -> Iterator[Running]:
+    """Run a node as a process, and end it."""
     code = f"import sys; from ser_ros.nodes.{name} import main; sys.exit(main())"
     arguments = [word for key, value in given.items() for word in ("-p", f"{key}:={value}")]
-    log = Path(task.folder, f"{name}.log")
+    log = Path(folder, f"{name}.log")
     began = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -166,46 +179,56 @@ def _node(
             stderr=output,
         )
     try:
-        yield process, began
-    except SerError as error:
-        words = log.read_text(errors="replace").strip().splitlines() or ["nothing"]
-        raise SerError(f"{error} It said: {words[-1]}") from None
+        yield Running(name, process, began, log)
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
-def _client(probe: Any, name: str) -> Any:
+def end(process: subprocess.Popen[Any], patience_s: float = 5.0) -> None:
+    """End a process, by force where it does not obey, or where a person is impatient."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(patience_s)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt) as error:
+        process.kill()
+        process.wait()
+        if isinstance(error, KeyboardInterrupt):
+            raise
+
+
+def client(probe: Any, name: str) -> Any:
     """Return what asks a node for its state; it is there before the node, as on a robot."""
     from lifecycle_msgs.srv import GetState
 
     return probe.create_client(GetState, f"{name}/get_state")
 
 
-def _ready(probe: Any, asked: Any, process: subprocess.Popen[bytes], began: float) -> float:
+def ready(probe: Any, asked: Any, running: Running) -> float:
+    """Wait until a node is active; return the seconds from its start."""
     from lifecycle_msgs.msg import State
 
-    _until(probe, process, "its service", asked.service_is_ready)
+    until(probe, running, "its service", asked.service_is_ready)
     while True:
         answer = asked.call_async(asked.srv_type.Request())
-        _until(probe, process, "its state", answer.done)
+        until(probe, running, "its state", answer.done)
         if answer.result().current_state.id == State.PRIMARY_STATE_ACTIVE:
-            return time.monotonic() - began
+            return time.monotonic() - running.began
 
 
-def _until(
-    probe: Any, process: subprocess.Popen[bytes], what: str, done: Callable[[], bool]
-) -> None:
+def until(probe: Any, running: Running, what: str, done: Callable[[], bool]) -> None:
+    """Let messages come until it is done. Raises `SerError`, with the node's last words."""
     import rclpy
 
     given_up = time.monotonic() + _PATIENCE_S
     while not done():
-        if process.poll() is not None:
-            raise SerError(f"The node ended with exit code {process.returncode}.")
+        if (code := running.process.poll()) is not None:
+            raise SerError(
+                f"The node {running.name} ended with exit code {code}. "
+                f"It said: {running.last_words}"
+            )
         if time.monotonic() > given_up:
-            raise SerError(f"The node gave no sign of {what} within {_PATIENCE_S:g} s.")
+            raise SerError(
+                f"The node {running.name} gave no sign of {what} within {_PATIENCE_S:g} s. "
+                f"It said: {running.last_words}"
+            )
         rclpy.spin_once(probe, timeout_sec=0.02)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ _GAINS = {
 """Instructions that a network gains from, by their name in /proc/cpuinfo."""
 
 
-def describe() -> dict[str, Any]:
+def describe(packages: Sequence[str] = _PACKAGES) -> dict[str, Any]:
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),
@@ -30,7 +31,7 @@ def describe() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "ros": os.environ.get("ROS_DISTRO"),
-        "versions": {name: version for name in _PACKAGES if (version := _version(name))},
+        "versions": {name: version for name in packages if (version := _version(name))},
     }
 
 

@@ -41,15 +41,15 @@ def tables(report: dict[str, Any]) -> list[Table]:
             [
                 (
                     name,
-                    _number(of.get("ready_s"), 2),
-                    _number(of.get("rss_mb"), 0),
-                    _times(of["stages"].get("latency")),
+                    number(of.get("ready_s"), 2),
+                    number(of.get("rss_mb"), 0),
+                    times(of["stages"].get("latency")),
                 )
                 for name, of in contestants.items()
                 if "ready_s" in of
             ],
         ),
-        Table("Aims", ("", "aim", "measured", ""), [_aim(aim) for aim in report["aims"]]),
+        Table("Aims", ("", "aim", "measured", ""), [aim_row(aim) for aim in report["aims"]]),
     ]
     return [table for table in found if table.rows]
 
@@ -58,7 +58,7 @@ def _stages(
     contestants: dict[str, Any], names: Sequence[str], order: Sequence[str]
 ) -> list[tuple[str, ...]]:
     return [
-        (stage, *(_times(contestants[name]["stages"].get(stage)) for name in names))
+        (stage, *(times(contestants[name]["stages"].get(stage)) for name in names))
         for stage in order
     ]
 
@@ -68,16 +68,16 @@ def _process(report: dict[str, Any], name: str) -> tuple[str, ...]:
     off = report["differences_from_torch"].get(name)
     return (
         name,
-        _number(of.get("import_s"), 2),
-        _number(of.get("load_s"), 2),
-        _number(of.get("first_ms"), 0),
-        _number(of.get("rss_mb"), 0),
-        _number(report["ratios"].get(name), 1),
+        number(of.get("import_s"), 2),
+        number(of.get("load_s"), 2),
+        number(of.get("first_ms"), 0),
+        number(of.get("rss_mb"), 0),
+        number(report["ratios"].get(name), 1),
         "-" if off is None else f"{off:.1e}",
     )
 
 
-def _aim(aim: dict[str, Any]) -> tuple[str, ...]:
+def aim_row(aim: dict[str, Any]) -> tuple[str, ...]:
     least, unit = aim["at_least"], f" {aim['unit']}"
     wanted = f"at least {least:g}" if least is not None else f"under {aim['under']:g}"
     measured = "-" if aim["measured"] is None else f"{aim['measured']:.3g}{unit}"
@@ -85,11 +85,11 @@ def _aim(aim: dict[str, Any]) -> tuple[str, ...]:
     return (aim["what"], f"{wanted}{unit}", measured, word)
 
 
-def _number(value: float | None, digits: int) -> str:
+def number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _times(of: dict[str, float] | None) -> str:
+def times(of: dict[str, float] | None) -> str:
     return "-" if of is None else " / ".join(_ms(of[k]) for k in ("p50_ms", "p99_ms", "mean_ms"))
 
 
@@ -99,28 +99,44 @@ def _ms(value: float) -> str:
 
 def preface(report: dict[str, Any]) -> list[str]:
     """Return in sentences what was measured, on what, and what failed."""
-    machine, speech = report["machine"], report["speech"]
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    speech = report["speech"]
     hop = "" if speech["hop_s"] is None else f", one every {speech['hop_s'] * 1e3:.0f} ms"
-    ros = f", ROS 2 {machine['ros']}" if machine["ros"] else ""
     said = [
-        f"Machine: {machine['cpu']}, {machine['cores']} cores, load {machine['load']} at the "
-        f"start; {machine['system']}, Python {machine['python']}{ros}; {versions}.",
+        machine_sentence(report["machine"]),
         f"Speech: {speech['windows']} windows of {speech['window_s']:g} s{hop}, from "
         f"{speech['files']} file(s) of {speech['seconds']:.1f} s in all; without speech by the "
         f"gate: {speech['without_speech']}.",
         f"Model: {report['model']['name']}; {report['rounds']} round(s).",
+        *busy(report["machine"]),
     ]
-    if report["machine"]["load"] > 0.5:
-        said.append("The machine was busy with something else: these figures are only a trial.")
     if report["not_installed"]:
         said.append(f"Not installed here, so not measured: {', '.join(report['not_installed'])}.")
     return said + [f"Failed: {sentence}" for sentence in report["failures"].values()]
 
 
+def machine_sentence(machine: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    ros = f", ROS 2 {machine['ros']}" if machine["ros"] else ""
+    return (
+        f"Machine: {machine['cpu']}, {machine['cores']} cores, load {machine['load']} at the "
+        f"start; {machine['system']}, Python {machine['python']}{ros}; {versions}."
+    )
+
+
+def busy(machine: dict[str, Any]) -> list[str]:
+    """Return a warning where it is due."""
+    if machine["load"] <= 0.5:
+        return []
+    return ["The machine was busy with something else: these figures are only a trial."]
+
+
 def as_markdown(report: dict[str, Any]) -> str:
-    parts = list(preface(report))
-    for table in tables(report):
+    return markdown(preface(report), tables(report))
+
+
+def markdown(sentences: Sequence[str], shown: Sequence[Table]) -> str:
+    parts = list(sentences)
+    for table in shown:
         lines = [f"**{table.title}**", "", _row(table.head)]
         lines.append(_row(["---", *["---:"] * (len(table.head) - 1)]))
         lines += [_row(row) for row in table.rows]
@@ -133,6 +149,11 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def print_text(report: dict[str, Any]) -> None:
+    show(preface(report), tables(report))
+
+
+def show(sentences: Sequence[str], shown: Sequence[Table]) -> None:
+    """Print sentences and tables, as wide as the terminal."""
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
@@ -140,15 +161,15 @@ def print_text(report: dict[str, Any]) -> None:
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _WIDTH
-    for sentence in preface(report):
+    for sentence in sentences:
         console.print(sentence)
-    for table in tables(report):
-        shown = RichTable(
+    for table in shown:
+        rich = RichTable(
             title=f"\n{table.title}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
         )
         for index, title in enumerate(table.head):
             # A long name may be folded, a figure not.
-            shown.add_column(title, justify="right" if index else "left", no_wrap=index > 0)
+            rich.add_column(title, justify="right" if index else "left", no_wrap=index > 0)
         for row in table.rows:
-            shown.add_row(*row)
-        console.print(shown)
+            rich.add_row(*row)
+        console.print(rich)

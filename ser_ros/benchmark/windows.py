@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from ser_ros import audio
-from ser_ros.audio import SampleFormat
+from ser_ros.audio import SampleFormat, Samples
 from ser_ros.carried import recordings_folder
 from ser_ros.errors.audio import UnreadableFile
 from ser_ros.features import FeatureConfig
@@ -27,6 +27,11 @@ def carried_files() -> list[Path]:
     return files
 
 
+def joined(files: Sequence[Path | str], rate: int) -> Samples:
+    """Return recordings, one after the other. Raises the errors of `audio.load`."""
+    return np.concatenate([audio.load(file, rate) for file in files])
+
+
 def write_windows(
     path: Path, wav: Path, files: Sequence[Path | str], count: int, features: FeatureConfig
 ) -> dict[str, Any]:
@@ -35,7 +40,7 @@ def write_windows(
     The windows are S16LE and mono, one after the other, spread evenly over the recordings; they
     may overlap. Returns what they are made of. Raises the errors of `audio.load`.
     """
-    speech = np.concatenate([audio.load(file, features.rate) for file in files])
+    speech = joined(files, features.rate)
     size = features.window
     if len(speech) < size:
         speech = np.pad(speech, (0, size - len(speech)))
