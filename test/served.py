@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import aiohttp
 
 from ser_ros.web import addresses
+from ser_ros.web.hub import Hub
 from ser_ros.web.listening import Listener
 from ser_ros.web.server import Server, Setting
+from ser_ros.web.thread import ServerThread
 
 T = TypeVar("T")
 WAIT_S = 60.0
@@ -69,6 +71,23 @@ async def serving(
     finally:
         await server.close()
         taken.close()
+
+
+@contextmanager
+def served_aside(
+    listener: Listener, hub: Hub | None = None, port: int = 0, **setting: Any
+) -> Iterator[str]:
+    """Serve in a thread, as the dashboard does; yield the address."""
+    host = "127.0.0.1"
+    taken = addresses.listening_socket(host, port)
+    url = addresses.url(host, taken.getsockname()[1], secure=False)
+    server = ServerThread(
+        Server(listener, Setting(addresses.own_names(host), **setting), hub), taken
+    )
+    try:
+        yield url
+    finally:
+        server.close()
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

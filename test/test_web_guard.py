@@ -45,6 +45,7 @@ def listener() -> Listener:
         ("Host", "evil.example", "wrong_host"),
         ("Host", "127.0.0.1.evil.example:8088", "wrong_host"),
         ("Host", "[::1", "wrong_host"),
+        ("Host", "127.0.0.1/;script-src *", "wrong_host"),
         ("Origin", "http://evil.example", "wrong_origin"),
         ("Origin", "null", "wrong_origin"),
         ("Origin", "https://127.0.0.1", "wrong_origin"),
@@ -55,8 +56,27 @@ def test_strangers_are_refused(
 ) -> None:
     async def work() -> None:
         async with serving(listener) as page:
-            status, told = await page.get(path, headers={header: value})
-            assert (status, told["error"]["kind"]) == (403, kind)
+            async with page.client.get(path, headers={header: value}) as got:
+                assert (got.status, (await got.json())["error"]["kind"]) == (403, kind)
+                policy = got.headers["Content-Security-Policy"]
+                assert "evil" not in policy and "script-src" not in policy
+
+    run(work())
+
+
+def test_another_page_sends_and_deletes_nothing(listener: Listener) -> None:
+    """It could with the cookie, which comes along from there; its origin tells it apart."""
+
+    async def work() -> None:
+        async with serving(listener, token=TOKEN) as page:
+            async with page.client.get(f"/?token={TOKEN}") as got:
+                assert got.status == 200
+            id_ = await page.send(b"RIFF")
+            other = {"Origin": "http://localhost:1234"}
+            for method, path in (("POST", "/api/try"), ("DELETE", f"/api/try/{id_}")):
+                status, told = await page.ask(method, path, data=b"RIFF", headers=other)
+                assert (status, told["error"]["kind"]) == (403, "wrong_origin")
+            assert (await page.ended(id_))["state"] == "failed"
 
     run(work())
 
@@ -81,7 +101,7 @@ def test_every_answer_has_the_headers(listener: Listener) -> None:
                 async with page.client.get(path) as got:
                     policy = got.headers["Content-Security-Policy"]
                     assert policy.startswith("default-src 'self'; ") and "unsafe" not in policy
-                    assert f"connect-src 'self' ws://127.0.0.1:{page.port}" in policy
+                    assert policy.endswith(f"; connect-src 'self' ws://127.0.0.1:{page.port}")
                     assert got.headers["X-Content-Type-Options"] == "nosniff"
                     assert got.headers["Referrer-Policy"] == "no-referrer"
                     assert "microphone=(self)" in got.headers["Permissions-Policy"]
@@ -121,7 +141,7 @@ def test_the_token_is_taken_for_a_cookie_and_leaves_the_address(listener: Listen
                 async with page.client.get(entry, allow_redirects=False) as got:
                     assert (got.status, got.headers["Location"]) == (303, f"{path}?language=ko")
                     cookie = got.headers["Set-Cookie"]
-                    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
+                    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
                     assert TOKEN not in cookie and "Secure" not in cookie
             assert (await page.get("/api/about"))[0] == 200
             async with page.client.ws_connect("/ws/live") as live:
@@ -158,7 +178,8 @@ def test_a_certificate_made_here_serves_the_page(listener: Listener, tmp_path: P
             entry = f"/?token={TOKEN}"
             async with page.client.get(entry, ssl=trust, allow_redirects=False) as got:
                 assert "Secure" in got.headers["Set-Cookie"]
-                assert f"wss://127.0.0.1:{page.port}" in got.headers["Content-Security-Policy"]
+                policy = got.headers["Content-Security-Policy"]
+                assert policy.endswith(f"; connect-src 'self' wss://127.0.0.1:{page.port}")
             with pytest.raises(aiohttp.ClientConnectorCertificateError):
                 await page.client.get("/", ssl=True)
 

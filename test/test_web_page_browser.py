@@ -5,56 +5,24 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
+import browsing
 import numpy as np
 import pytest
 import soundfile
 import tiny
-from axe_playwright_python.sync_playwright import Axe
+from browsing import DESK, WAIT_MS, fits, painted, violations
 from page_double import Double, live_messages, served
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from ser_ros.audio import NETWORK_RATE
 from ser_ros.classifier import Classifier
 
 pytestmark = pytest.mark.slow
 
-PHONE = {"width": 360, "height": 740}
-DESK = {"width": 1280, "height": 900}
-
-WAIT_MS = 20_000
-"""How long a page may take on a busy machine: an upper bound of the waiting, not a measurement."""
-
-
-@pytest.fixture(scope="module")
-def spoken(voices, tmp_path_factory) -> Path:
-    """What the fake microphone hears: a carried recording, again and again."""
-    path = tmp_path_factory.mktemp("spoken") / "voice.wav"
-    soundfile.write(path, voices[0], NETWORK_RATE, subtype="PCM_16")
-    return path
-
-
-@pytest.fixture(scope="module")
-def browser(spoken) -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("Chromium is not installed; scripts/setup --test installs it")
-    arguments = (
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-audio-capture={spoken}",
-        "--no-sandbox",
-        "--autoplay-policy=no-user-gesture-required",
-    )
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=list(arguments))
-        yield browser
-        browser.close()
+browser, opened, spoken = browsing.browser, browsing.opened, browsing.spoken
 
 
 @pytest.fixture
@@ -68,74 +36,12 @@ def double(judge) -> Iterator[Double]:
         yield server
 
 
-Opener = Callable[..., Page]
-
-
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Opener]:
-    """Open an address as a person with such a screen; complain of whatever the browser says."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    def open_page(url: str, told: bool = True, size: Any = PHONE, **how: Any) -> Page:
-        context = browser.new_context(viewport=size, **{"locale": "en-GB", **how})
-        context.set_default_timeout(WAIT_MS)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda said: (
-                complaints.append(said.text)
-                if said.type in ("error", "warning")
-                and "ERR_" not in said.text
-                # A server that is told to be away refuses the line.
-                and "WebSocket connection" not in said.text
-                and "Failed to load resource" not in said.text
-                else None
-            ),
-        )
-        if told:
-            page.add_init_script("localStorage.setItem('ser_ros.told', '1')")
-        page.goto(url)
-        # The last that is done at the start.
-        page.locator("#language option").first.wait_for(state="attached")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
 def feed(double: Double, voices: list[np.ndarray], judge: Classifier, ago_s: float = 12) -> None:
     double.wait_for_viewer()
     sound = np.concatenate([voices[0], np.zeros(20000, "f4"), voices[1], voices[2]])
     status = {"name": "ear: inference", "level": 1, "message": "raise hop", "values": [["a", "b"]]}
     double.say({"type": "health", "statuses": [status]})
     double.say(*live_messages(sound, judge, time.time() - ago_s))
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {one['help']}: {[node['html'] for node in one['nodes']][:3]}"
-        for one in found
-        if one["impact"] in ("serious", "critical", "moderate")
-    ]
-
-
-def fits(page: Page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-def painted(page: Page, selector: str) -> bool:
-    """Whether a canvas shows more than one colour."""
-    return page.eval_on_selector(
-        selector,
-        "c => new Set(new Uint32Array(c.getContext('2d')"
-        ".getImageData(0, 0, c.width, c.height).data.buffer)).size > 5",
-    )
 
 
 # ── live ──────────────────────────────────────────────────────────────────────────────────────

@@ -71,16 +71,19 @@ class Guard:
 
     async def headers(self, request: web.Request, answer: web.StreamResponse) -> None:
         """Set what every answer has; also one that is a stream or a WebSocket."""
-        live = f"{'wss' if self._secure else 'ws'}://{request.host}"
-        if not _plain_host(request.host):
-            live = ""
         for name, value in _HEADERS.items():
             answer.headers.setdefault(name, value)
-        # Older Safaris do not count WebSockets to 'self'.
-        answer.headers["Content-Security-Policy"] = f"{_POLICY}; connect-src 'self' {live}".strip()
+        connect = "connect-src 'self'"
+        if self._knows(request):
+            # Safari before 15.4 does not count WebSockets to 'self'.
+            connect += f" {'wss' if self._secure else 'ws'}://{request.host}"
+        answer.headers["Content-Security-Policy"] = f"{_POLICY}; {connect}"
+
+    def _knows(self, request: web.Request) -> bool:
+        return _host(request.headers.get("Host", "")) in self._names
 
     def _check_host(self, request: web.Request) -> None:
-        if _host(request.headers.get("Host", "")) not in self._names:
+        if not self._knows(request):
             raise StrangeHost(request.headers.get("Host", "")[:100])
 
     def _check_origin(self, request: web.Request) -> None:
@@ -105,7 +108,9 @@ class Guard:
                 COOKIE,
                 self._cookie,
                 httponly=True,
-                samesite="Strict",
+                # Strict would keep it from the redirect of a link in a chat. Whatever changes
+                # something, and every WebSocket, tells its origin, which is checked.
+                samesite="Lax",
                 secure=self._secure,
                 max_age=_DAY_S,
                 path="/",
@@ -138,16 +143,13 @@ def _same(given: str, expected: str) -> bool:
 
 
 def _host(told: str) -> str:
-    """Return the name of a Host header without its port."""
+    """Return the name of a Host header without its port; nothing for what is more than that."""
+    if not all(c.isalnum() or c in ".-_:[]" for c in told):
+        return ""
     try:
         return (urlsplit(f"//{told}").hostname or "").lower()
     except ValueError:
         return ""
-
-
-def _plain_host(told: str) -> bool:
-    """Whether a Host header can stand within another one."""
-    return bool(told) and all(c.isalnum() or c in ".-_:[]" for c in told)
 
 
 def _plain(error: web.HTTPException) -> web.StreamResponse:
@@ -158,12 +160,12 @@ def _plain(error: web.HTTPException) -> web.StreamResponse:
 
 
 def _door(error: TokenMissing) -> web.Response:
-    """Return a page for a person; a second try helps after a link from another page."""
+    """Return a page for a person."""
     text = (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>ser_ros</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<p>{error}</p>"
         '<p lang="ko">이 브라우저는 아직 등록되지 않았어요. 서버를 시작할 때 나온 주소나 QR 코드로 '
-        '열어 주세요.</p><p><a href="">Try again · 다시 시도</a></p></html>'
+        "열어 주세요.</p></html>"
     )
     return web.Response(text=text, status=error.status, content_type="text/html", charset="utf-8")
