@@ -129,6 +129,7 @@ class Hearing:
         self._monotonic = monotonic
         self._waiting: deque[tuple[float, Window]] = deque()
         self._lost = 0
+        """Samples, before the oldest window that waits, that no window told of."""
 
     @property
     def waiting(self) -> int:
@@ -142,9 +143,7 @@ class Hearing:
         arrived = self._monotonic()
         windows, remarks = self.stream.push(data, fmt, stamp_ns, now_ns)
         self.counts["chunks"] += 1
-        for window in windows:
-            self._lost += window.lost
-            self._waiting.append((arrived, window))
+        self._waiting.extend((arrived, window) for window in windows)
         excess = len(self._waiting) - _MOST_WAITING
         return remarks + self._drop(excess, f"more than {_MOST_WAITING} windows waited")
 
@@ -159,9 +158,9 @@ class Hearing:
         if count <= 0:
             return []
         for _ in range(count):
-            self._waiting.popleft()
+            _, window = self._waiting.popleft()
+            self._lost += window.lost + self._hop
         self.counts["dropped"] += count
-        self._lost += count * self._hop
         sentence = (
             f"{count} window(s) were dropped, for {why}; the machine is too slow for this hop. "
             "Raise the hop, or install OpenVINO."
@@ -175,6 +174,7 @@ class Hearing:
             # Asked only now, for word of the robot's own voice may come after the sound of it.
             if not self.mute.covers(window.stamp_ns, window.stamp_ns + self._window_ns):
                 return self._judge(arrived, window)
+            self._lost += window.lost
             self.counts["muted"] += 1
         return None
 
@@ -183,7 +183,7 @@ class Hearing:
         if self.voices is not None:
             self.voices.hear(estimate)
         state = self.tracker.update(estimate, window.stamp_ns + self._window_ns)
-        lost, self._lost = self._lost, 0
+        lost, self._lost = self._lost + window.lost, 0
         self.counts["windows"] += 1
         return Heard(window, estimate, state, lost, self._monotonic() - arrived)
 

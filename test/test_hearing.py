@@ -90,6 +90,16 @@ def test_a_window_every_hop_with_its_time_and_state():
     assert robot.hearing.next() is None
 
 
+def test_a_gap_is_told_by_the_first_window_behind_it():
+    """However late the windows before it are judged."""
+    robot = Robot(hop_s=1.25)
+    robot.hear(4)
+    robot.seconds += 1  # the gap
+    robot.hear(4)
+    found = robot.judge_all()
+    assert [h.lost for h in found] == [0, 0, RATE, 0]
+
+
 def test_the_latency_runs_from_the_arrival_of_the_last_chunk():
     robot = Robot()
     robot.hear(2.5)
