@@ -17,9 +17,10 @@ from ser_ros.corpora import Clip, read_manifest
 from ser_ros.errors.config import BadManifest, BadValue, SpeakersInTraining
 from ser_ros.errors.models import BundleMismatch
 from ser_ros.evaluation import judging, silence
+from ser_ros.evaluation.measure import measure
 from ser_ros.evaluation.results import finite
 from ser_ros.evaluation.splits import CORPUS, FOLD, Split
-from ser_ros.evaluation.study import Study, measure
+from ser_ros.evaluation.study import Study
 from ser_ros.labels import LabelSet
 
 for name in ("sklearn", "scipy", "matplotlib", "pyroomacoustics"):

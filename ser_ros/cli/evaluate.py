@@ -29,12 +29,12 @@ from ser_ros.evaluation.calibration import mean_probabilities
 from ser_ros.evaluation.clips import Heard, items_of
 from ser_ros.evaluation.conditions import CONDITIONS, NOISES, conditions
 from ser_ros.evaluation.judging import Judged, Task, classifier_of, judge
+from ser_ros.evaluation.measure import measure
 from ser_ros.evaluation.provenance import origin
 from ser_ros.evaluation.results import finite
 from ser_ros.evaluation.seen import acquaintance
 from ser_ros.evaluation.silence import claimed, silent_items
 from ser_ros.evaluation.splits import FOLD, Split
-from ser_ros.evaluation.study import measure
 from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
 from ser_ros.files import write_text
 from ser_ros.labels import NEUTRAL

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     require_extra()
     # Only here: a robot without torch must still be able to read this command's help.
     from ser_ros.evaluation.baseline import make_adapter
-    from ser_ros.evaluation.study import measure
+    from ser_ros.evaluation.measure import measure
     from ser_ros.training import study
     from ser_ros.training.config import read_train_config
     from ser_ros.training.run import clips_of

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation.pictures import draw
-from ser_ros.evaluation.splits import FOLD
+from ser_ros.evaluation.sections import SECTIONS, Results, head
 from ser_ros.files import write_text
 
 RESULTS, TRIED, PICTURES = "RESULTS.md", "TRIED.md", "results"
 
-Results = Mapping[str, Any]
-
 _WIDTH = 100
-
-_NOT_MEASURED = "not measured"
 
 
 def write_results(results: Results, out: Path) -> None:
@@ -48,7 +44,7 @@ def finite(content: Any) -> Any:
 
 def markdown(results: Results, pictures: set[str], tried: str = "") -> str:
     """Return the page. What was not measured has no section."""
-    parts = [_wrapped(_head(results))]
+    parts = [_wrapped(head(results))]
     for key, section in SECTIONS.items():
         if results.get(key):
             parts.append(_wrapped(section(results)))
@@ -78,247 +74,3 @@ def _wrapped(text: str) -> str:
         block if block[0] in "#|!" else fill(block, _WIDTH, break_on_hyphens=False)
         for block in blocks
     )
-
-
-# ── words and numbers ─────────────────────────────────────────────────────────────────────────
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _number(value: float | None, unit: str = "") -> str:
-    if value is None:
-        return "-"
-    if unit == "%":
-        return f"{100 * value:.1f} %"
-    return f"{value:+.3f}" if unit == "+" else f"{value:.3f}"
-
-
-def _interval(found: Results | None, unit: str = "") -> str:
-    if found is None:
-        return _NOT_MEASURED
-    low, high = _number(found["low"], unit), _number(found["high"], unit)
-    return f"{_number(found['value'], unit)} [{low}, {high}]"
-
-
-def _limit(value: float, unit: str) -> str:
-    if unit == "%":
-        return f"{100 * value:g} %"
-    return f"{value:+g}" if unit == "+" else f"{value:g}"
-
-
-# ── sections ──────────────────────────────────────────────────────────────────────────────────
-
-
-def _head(results: Results) -> str:
-    about = results["about"]
-    splits = results.get("splits", [])
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    lines = [
-        "# Results",
-        "",
-        "This page is written by a program; do not edit it. In brackets: 95 % intervals of a",
-        "bootstrap that draws whole speakers (1000 draws, within each corpus). Four emotions, so",
-        "chance is 0.25. UAR is the mean of the four recalls. A clip counts by the mean",
-        "probability of its windows; one in which no speech was heard counts as a miss.",
-        "",
-        "| | |",
-        "|---|---|",
-        f"| command | `{about['command'] or 'not told'}` |",
-        f"| commit | {about['commit']} |",
-        f"| split | {_split_sentence(splits)} |",
-        f"| seed | {about['seed']} |",
-        f"| versions | {versions} |",
-        f"| machine | {about['machine']} |",
-    ]
-    lines += [f"\n{note}" for note in results.get("notes", [])]
-    return "\n".join(lines)
-
-
-def _split_sentence(splits: Sequence[Results]) -> str:
-    folds = [s for s in splits if s["kind"] == "fold"]
-    corpora = [s for s in splits if s["kind"] == "corpus"]
-    parts = []
-    if folds:
-        clips, speakers = sum(s["clips"] for s in folds), sum(s["speakers"] for s in folds)
-        parts.append(
-            f"unseen speakers: {_models(folds)}, each scored on the speakers that it was not "
-            f"trained on ({clips} clips of {speakers} speakers)"
-        )
-    if corpora:
-        parts.append(
-            f"unseen corpora: {_models(corpora)}, each scored on a corpus that it was not "
-            f"trained on ({sum(s['clips'] for s in corpora)} clips)"
-        )
-    return "; ".join(parts) or "not told"
-
-
-def _models(splits: Sequence[Results]) -> str:
-    return "one model" if len(splits) == 1 else f"{len(splits)} models"
-
-
-def _targets(results: Results) -> str:
-    def row(target: Results) -> list[str]:
-        unit, measured = target["unit"], target["measured"]
-        met = f"**{target['met']}**" if target["met"] == "no" else target["met"]
-        return [
-            target["figure"],
-            _limit(target["least"], unit),
-            _limit(target["aim"], unit),
-            _interval(measured, unit),
-            met,
-        ]
-
-    head = ("figure", "reach at least", "aim", "measured [95 % interval]", "met?")
-    return (
-        "## What was to be reached\n\n"
-        + _table(head, [row(target) for target in results["targets"]])
-        + "\n\nUnseen speakers, no voice baseline unless said. Of ECE, of what is claimed where "
-        "nobody speaks and of what is lost, less is better: the first two columns are then upper "
-        "limits."
-    )
-
-
-def _scores(found: Mapping[str, Results], first: str) -> str:
-    labels = next(iter(found.values()))["labels"]
-    head = [first, "clips, speakers", "UAR", "accuracy", "ECE", *labels]
-    rows = []
-    for name, s in found.items():
-        intervals = s["intervals"]
-        recalls = [_number(s["per_class_recall"][label]) for label in labels]
-        ece = _interval(intervals["ece"]) if "ece" in intervals else "-"
-        uar, accuracy = _interval(intervals["uar"]), _interval(intervals["accuracy"])
-        rows.append([name, f"{s['n']}, {s['speakers']}", uar, accuracy, ece, *recalls])
-    return _table(head, rows)
-
-
-def _folded(results: Results) -> str:
-    """Say whether all speakers were held out once, or only those of one model."""
-    if sum(split["kind"] == FOLD for split in results["splits"]) > 1:
-        return "Every corpus in folds of speakers."
-    return "One model and the speakers held out from it: others may do some points better or worse."
-
-
-def _folds(results: Results) -> str:
-    found = results["folds"]
-    parts = [
-        "## Speakers that the model has not heard",
-        f"{_folded(results)} Mean UAR of the corpora: "
-        f"{_interval(found['uar_mean'])}. The last columns are the recalls. (To draw "
-        "few speakers makes an ECE larger than it is, so its interval leans upward.)",
-        _scores({**found["corpora"], "all": found["all"]}, "corpus"),
-    ]
-    for key, word in (("languages", "language"), ("genders", "gender")):
-        if found.get(key):
-            parts.append(_scores(found[key], word))
-    return "\n\n".join(parts)
-
-
-def _left_out(results: Results) -> str:
-    found = results["left_out"]
-    return (
-        "## A corpus that the model has not heard\n\n"
-        "Trained on the others: another language, other microphones, other ways to act. Mean UAR: "
-        f"{_interval(found['uar_mean'])}.\n\n" + _scores(found["corpora"], "left out")
-    )
-
-
-def _conditions(results: Results) -> str:
-    found = results["conditions"]
-    rows = [["clean", _interval(found["clean"]["uar"]), "", str(found["clean"]["no_speech"])]]
-    rows += [
-        [name, _interval(r["uar"]), _interval(r["lost"], "+"), str(r["no_speech"])]
-        for name, r in found["rows"].items()
-    ]
-    return (
-        "## Noise, gain, a room, a telephone\n\n"
-        f"The same {found['n']} clips under each condition, at most {found['limit']} of a corpus, "
-        "drawn evenly over speakers and emotions; mean UAR of the corpora, and what it loses "
-        "against the same clips as they are. Noise: everyday sounds, the level of the speech "
-        "without its pauses over that of the noise. Gain: then clipped at full scale and rounded "
-        "to 16 bits. Room: 4 x 5 x 2.6 m, RT60 0.4 s, 1.5 m from the talker. Telephone: 8 kHz, "
-        "300 to 3400 Hz, mu-law.\n\n"
-        + _table(("condition", "UAR", "UAR lost", "no speech heard"), rows)
-    )
-
-
-def _no_speech(results: Results) -> str:
-    found = results["no_speech"]
-    rows = [
-        [name, str(k["n"]), str(k["claimed"]), _interval(k["share"], "%")]
-        for name, k in {**found["kinds"], "all": found["all"]}.items()
-    ]
-    return (
-        "## Where nobody speaks\n\n"
-        f"How often a window gets an emotion as its label, from each of {found['models']} models; "
-        "`uncertain` is none.\n\n" + _table(("what is heard", "windows", "claimed", "share"), rows)
-    )
-
-
-def _calibration(results: Results) -> str:
-    found = results["calibration"]
-    rows = [
-        ["mean of the corpora", _interval(found["ece"])],
-        ["all clips together", _interval(found["ece_pooled"])],
-        ["mean of the corpora, without a temperature", _interval(found["ece_before"])],
-    ]
-    return (
-        "## Calibration\n\nNo speaker is judged with a temperature that was fitted on this "
-        "speaker.\n\n" + _table(("ECE, 15 bins", "measured"), rows)
-    )
-
-
-def _risk_coverage(results: Results) -> str:
-    found = results["risk_coverage"]
-    return (
-        "## Leaving out what the model is least sure of\n\n"
-        f"Below a confidence of {found['uncertain_below']:.3f} the label is `uncertain`: the "
-        "largest threshold that still answers 70 % of the clips, every corpus weighing the same. "
-        f"Accuracy gained by it: {_interval(found['gained'], '+')}. The area under the curve of "
-        f"risk against coverage (AURC) is {found['area']:.3f}."
-    )
-
-
-def _listening(results: Results) -> str:
-    found = results["listening"]
-    rows = [
-        [f"{seconds} s", _interval(r["uar"]), str(r["no_speech"])]
-        for seconds, r in found["rows"].items()
-    ]
-    return (
-        "## The length of listening\n\n"
-        f"The beginnings of {found['voices']} voices: clips of the same speaker and emotion, one "
-        "after the other, without the silence at their ends.\n\n"
-        + _table(("heard", "UAR", "no speech heard"), rows)
-    )
-
-
-def _baseline(results: Results) -> str:
-    names = {"folds": "unseen speakers", "left_out": "unseen corpora"}
-    rows = [
-        [f"{names[key]}, {mode}", str(r["n"]), _interval(r["uar"]), _interval(r["gained"], "+")]
-        for key, modes in results["baseline"].items()
-        for mode, r in modes.items()
-    ]
-    return (
-        "## Knowing the voice\n\n"
-        "The same clips in all modes: `enroll` knows up to three neutral clips of the speaker, "
-        "which are scored in none of them; `running` knows what it has heard of the speaker so "
-        "far, in a random order. Mean UAR of the corpora.\n\n"
-        + _table(("voice baseline", "clips", "UAR", "UAR gained"), rows)
-    )
-
-
-SECTIONS: dict[str, Callable[[Results], str]] = {
-    "targets": _targets,
-    "folds": _folds,
-    "left_out": _left_out,
-    "conditions": _conditions,
-    "no_speech": _no_speech,
-    "calibration": _calibration,
-    "risk_coverage": _risk_coverage,
-    "listening": _listening,
-    "baseline": _baseline,
-}

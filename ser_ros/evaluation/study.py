@@ -1,4 +1,4 @@
-"""The whole study: models that have not heard the voices, measured in everything, written down.
+"""The study: models that have not heard the voices, measured in everything.
 
 A split is a model and the clips that it was not trained on. Every figure is made of what the models
 of all splits said of their own held-out clips: each clip is judged by the one model that does not
@@ -7,8 +7,6 @@ know its speaker.
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,6 @@ import numpy.typing as npt
 
 from ser_ros.bundle import Bundle
 from ser_ros.errors.config import BadManifest, BadValue, SpeakersInTraining
-from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.models import BundleMismatch
 from ser_ros.evaluation import baseline, listening, silence
 from ser_ros.evaluation.baseline import Adapter
@@ -44,17 +41,11 @@ from ser_ros.evaluation.clips import (
 from ser_ros.evaluation.conditions import CLEAN, CONDITIONS, NOISES, Condition, conditions
 from ser_ros.evaluation.judging import Task, judge
 from ser_ros.evaluation.metrics import UNHEARD
-from ser_ros.evaluation.provenance import origin
-from ser_ros.evaluation.results import finite, write_results
 from ser_ros.evaluation.seen import acquaintance
 from ser_ros.evaluation.splits import CORPUS, FOLD, Split, check_splits
 from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
-from ser_ros.evaluation.targets import targets
-from ser_ros.files import write_text
 from ser_ros.labels import NEUTRAL
 from ser_ros.voices import MODES, NONE
-
-_log = logging.getLogger(__name__)
 
 LIMIT = 300
 """Clips of each corpus that are heard under each condition."""
@@ -66,7 +57,7 @@ MakeAdapter = Callable[[Bundle], Adapter]
 
 
 @dataclass
-class _Side:
+class Side:
     """A split at work."""
 
     split: Split
@@ -119,7 +110,7 @@ class Study:
             even = even_weights(clean.corpora)
             self.uncertain_below = choose_threshold(clean.confidence, clean.correct, weight=even)
 
-    def _side(self, split: Split) -> _Side:
+    def _side(self, split: Split) -> Side:
         bundle = Bundle.load(split.bundle_path)
         known = acquaintance(bundle, split.held)
         if known.seen:
@@ -144,7 +135,7 @@ class Study:
             helped = bool(own & set(speakers))
             temperature = 1.0 if helped else bundle.calibration.temperature
             temperatures = np.full(len(heard), temperature)
-        return _Side(split, bundle, items, heard, temperatures, temperature)
+        return Side(split, bundle, items, heard, temperatures, temperature)
 
     def judge(
         self, split: Split, items: Sequence[Item], condition: Condition | None = None
@@ -156,7 +147,7 @@ class Study:
             raise BadManifest(split.name, found.unreadable[0])
         return found.heard
 
-    def opinions(self, sides: Sequence[_Side], heard: Sequence[list[Heard]] = ()) -> Opinions:
+    def opinions(self, sides: Sequence[Side], heard: Sequence[list[Heard]] = ()) -> Opinions:
         """Return what the sides say of their clips, or of others of the same speakers."""
         own = heard or [side.heard for side in sides]
         said = [
@@ -176,7 +167,7 @@ class Study:
         """Each corpus by the model that was trained on the others."""
         return self._clean(self.corpora)
 
-    def _clean(self, sides: Sequence[_Side]) -> dict[str, Any]:
+    def _clean(self, sides: Sequence[Side]) -> dict[str, Any]:
         clean = self.opinions(sides)
         return {
             "all": summary(clean, self.uncertain_below),
@@ -269,7 +260,7 @@ class Study:
             if sides
         }
 
-    def _modes(self, sides: Sequence[_Side], make: MakeAdapter | None) -> dict[str, Any]:
+    def _modes(self, sides: Sequence[Side], make: MakeAdapter | None) -> dict[str, Any]:
         rows: dict[str, Any] = {}
         neutral = self.sides[0].bundle.labels.index(NEUTRAL)
         none: Opinions | None = None
@@ -287,66 +278,3 @@ class Study:
 def _fit(heard: Sequence[Heard]) -> float:
     weight = even_weights(corpora_of(heard))
     return fit_temperature([h.logits for h in heard], truth_of(heard), weight)
-
-
-def measure(
-    splits: Sequence[Split],
-    noise_folder: Path | None,
-    work: Path,
-    out: Path,
-    jobs: int = 1,
-    seed: int = 0,
-    command: str = "",
-    limit: int = LIMIT,
-    make_adapter: MakeAdapter | None = None,
-) -> dict[str, Any]:
-    """Measure everything, write `RESULTS.md` and its pictures to `out`, and return the figures.
-
-    `work` keeps what was heard, so that the same call goes on where it was interrupted, and
-    `results.json`. `command` is what a reader types to get the same figures.
-    """
-    study = Study(splits, work, jobs, seed)
-    results: dict[str, Any] = {
-        "about": origin(command, seed),
-        "labels": list(study.labels),
-        "splits": [_told(side) for side in study.sides],
-        "notes": study.notes,
-    }
-    sections: dict[str, Callable[[], dict[str, Any]]] = {}
-    if study.folds:
-        sections |= {
-            "folds": study.unseen_speakers,
-            "calibration": study.calibration,
-            "risk_coverage": study.risk_coverage,
-            "conditions": lambda: study.conditions(noise_folder, limit),
-            "no_speech": lambda: study.no_speech(noise_folder),
-            "listening": study.listening,
-        }
-    if study.corpora:
-        sections["left_out"] = study.left_out
-    sections["baseline"] = lambda: study.baseline(make_adapter)
-    for name, section in sections.items():
-        _log.info("Measuring: %s.", name.replace("_", " "))
-        results[name] = section()
-    results["targets"] = [target.to_dict() for target in targets(results)]
-    results = finite(results)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(work, error.strerror or str(error)) from error
-    write_text(work / "results.json", json.dumps(results, indent=2, ensure_ascii=False) + "\n")
-    write_results(results, out)
-    return results
-
-
-def _told(side: _Side) -> dict[str, Any]:
-    return {
-        "name": side.split.name,
-        "kind": side.split.kind,
-        "model": side.bundle.name,
-        "sha256": side.bundle.sha256,
-        "clips": len(side.heard),
-        "speakers": len(set(speakers_of(side.heard)) - {""}),
-        "temperature": round(side.temperature, 4),
-        "validation": bool(side.split.validation),
-    }

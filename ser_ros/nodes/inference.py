@@ -17,22 +17,20 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 
 from ser_ros.audio import AudioFormat, SampleFormat
-from ser_ros.bundle import Bundle, Calibration, find_bundle
-from ser_ros.classifier import MIN_SPEECH_RATIO, Classifier
+from ser_ros.bundle import Bundle, find_bundle
+from ser_ros.classifier import Classifier
 from ser_ros.errors.audio import AudioError
-from ser_ros.errors.config import BadValue
 from ser_ros.framing import Remark
 from ser_ros.health import Latencies, Level, Losses, Rate, Report, Watchdog
-from ser_ros.hearing import Heard, Hearing, HearingConfig
+from ser_ros.hearing import Heard, Hearing
 from ser_ros.msg import Emotion, EmotionState
 from ser_ros.nodes import messages, topics
+from ser_ros.nodes.inference_parameters import SPECS, settings_of
 from ser_ros.nodes.managed import ManagedNode
-from ser_ros.nodes.parameters import Spec
 from ser_ros.nodes.process import spin
 from ser_ros.nodes.voice import VoiceServices
-from ser_ros.runtime import CHOICES, trim_memory
-from ser_ros.tracking import TrackingConfig
-from ser_ros.voices import ENROLL, MODES, NONE, RUNNING, Voices, default_folder
+from ser_ros.runtime import trim_memory
+from ser_ros.voices import ENROLL, NONE, RUNNING, Voices, default_folder
 
 _NO_AUDIO_S = 10.0
 """Seconds without a chunk after which the diagnostics say so."""
@@ -54,95 +52,7 @@ _REMEDIES = {
 class InferenceNode(ManagedNode):
     """Hear chunks of audio from any node and say what the voice in them sounds like."""
 
-    SPECS = (
-        Spec("model", "", "Name of a carried model bundle or path of one; empty for the default."),
-        Spec("runtime", "auto", "What computes the network.", choices=CHOICES),
-        Spec("threads", 1, "Threads of the network and the speech gate.", 1, 64),
-        Spec("hop", 1.25, "Seconds from window to window.", 0.05, 60.0),
-        Spec(
-            "min_speech_ratio",
-            MIN_SPEECH_RATIO,
-            "Share of a window that must be speech for an emotion to be claimed.",
-            0.0,
-            1.0,
-            live=True,
-        ),
-        Spec(
-            "uncertain_below",
-            -1.0,
-            "Probability of the likeliest emotion below which the label is `uncertain`; -1 takes "
-            "the bundle's own.",
-            -1.0,
-            1.0,
-            live=True,
-        ),
-        Spec(
-            "max_age", 2.0, "Seconds a window may wait before it is dropped.", 0.1, 60.0, live=True
-        ),
-        Spec(
-            "time_constant", 2.0, "Seconds over which the state is smoothed.", 0.1, 60.0, live=True
-        ),
-        Spec(
-            "margin",
-            0.1,
-            "How much likelier an emotion must be to replace another.",
-            0.0,
-            1.0,
-            live=True,
-        ),
-        Spec(
-            "silence",
-            3.0,
-            "Seconds without speech before the state is `no_speech`.",
-            0.0,
-            60.0,
-            live=True,
-        ),
-        Spec(
-            "baseline",
-            ENROLL,
-            "What of a voice's own sound is taken out: none; what was enrolled or loaded (enroll); "
-            "or that, followed as it is heard (running).",
-            choices=MODES,
-            live=True,
-        ),
-        Spec("voice", "", "Name of the kept voice to listen to at first; empty for none."),
-        Spec(
-            "voices_folder",
-            "",
-            "Where voices are kept; empty for ser_ros/voices in $ROS_HOME, or in ~/.ros.",
-        ),
-        Spec("enroll_seconds", 10.0, "Seconds of speech of an enrolment.", 3.0, 120.0, live=True),
-        Spec(
-            "enroll_limit",
-            60.0,
-            "Seconds after which an enrolment without enough speech ends.",
-            3.0,
-            3600.0,
-            live=True,
-        ),
-        Spec("stamped", True, "Whether `audio` is AudioDataStamped; false for plain AudioData."),
-        Spec("best_effort", False, "Whether to take `audio` from a best-effort publisher."),
-        Spec("rate", 16000, "Sample rate in Hz until `audio_info` says otherwise.", 8000, 96000),
-        Spec("channels", 1, "Number of channels until `audio_info` says otherwise.", 1, 64),
-        Spec(
-            "sample_format",
-            "S16LE",
-            "Sample format until `audio_info` says otherwise.",
-            choices=tuple(SampleFormat.__members__),
-        ),
-        Spec("channel", -1, "Which channel to hear, from 0; -1 for the mean of all.", -1, 63),
-        Spec("mute_tail", 0.5, "Seconds muted after the robot has spoken.", 0.0, 10.0, live=True),
-        Spec(
-            "mute_limit",
-            30.0,
-            "Seconds after which the robot is taken to have stopped speaking.",
-            1.0,
-            600.0,
-            live=True,
-        ),
-        Spec("frame_id", "microphone", "frame_id of the messages where the audio has none."),
-    )
+    SPECS = SPECS
 
     def __init__(self, **options: Any) -> None:
         super().__init__("inference", **options)
@@ -186,7 +96,7 @@ class InferenceNode(ManagedNode):
         bundle = Bundle.load(find_bundle(self.value("model")))
         classifier = Classifier(bundle, self.value("runtime"), self.value("threads"))
         trim_memory()
-        settings = self._settings({}, classifier)
+        settings = settings_of(self.value, classifier)
         voices = self._voices(classifier)
         self._hearing = Hearing(classifier, *settings, time.monotonic, voices)
         self._format = AudioFormat(
@@ -241,7 +151,11 @@ class InferenceNode(ManagedNode):
 
     def changed(self, values: dict[str, Any]) -> None:
         if self._hearing:
-            self._hearing.adjust(*self._settings(values, self._hearing.classifier))
+
+            def value(name: str) -> Any:
+                return values.get(name, self.value(name))
+
+            self._hearing.adjust(*settings_of(value, self._hearing.classifier))
             if "baseline" in values:
                 self._voice.listen(values["baseline"])
 
@@ -259,33 +173,6 @@ class InferenceNode(ManagedNode):
             log.warning(f"The model '{classifier.bundle.name}' can follow no voice.")
         voices.listen(mode)
         return voices
-
-    def _settings(
-        self, changed: dict[str, Any], classifier: Classifier
-    ) -> tuple[HearingConfig, TrackingConfig]:
-        """Read the settings, `changed` ones first, and give the classifier its own."""
-
-        def value(name: str) -> Any:
-            return changed.get(name, self.value(name))
-
-        if value("enroll_limit") < value("enroll_seconds"):
-            expected = f"at least the {value('enroll_seconds'):g} s of enroll_seconds"
-            raise BadValue("The parameter enroll_limit", value("enroll_limit"), expected)
-        own, calibration = value("uncertain_below"), classifier.bundle.calibration
-        threshold = calibration.uncertain_below if own < 0 else own
-        classifier.calibration = Calibration(calibration.temperature, threshold)
-        classifier.min_speech_ratio = value("min_speech_ratio")
-        hearing = HearingConfig(
-            value("hop"),
-            value("max_age"),
-            value("mute_tail"),
-            value("mute_limit"),
-            None if value("channel") < 0 else value("channel"),
-        )
-        tracking = TrackingConfig(
-            value("time_constant"), threshold, value("margin"), value("silence")
-        )
-        return hearing, tracking
 
     # ── in ────────────────────────────────────────────────────────────────────────────────────
 

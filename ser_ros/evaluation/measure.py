@@ -1,0 +1,83 @@
+"""Everything measured by one command, and written down."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.evaluation.clips import speakers_of
+from ser_ros.evaluation.provenance import origin
+from ser_ros.evaluation.results import finite, write_results
+from ser_ros.evaluation.splits import Split
+from ser_ros.evaluation.study import LIMIT, MakeAdapter, Side, Study
+from ser_ros.evaluation.targets import targets
+from ser_ros.files import write_text
+
+_log = logging.getLogger(__name__)
+
+
+def measure(
+    splits: Sequence[Split],
+    noise_folder: Path | None,
+    work: Path,
+    out: Path,
+    jobs: int = 1,
+    seed: int = 0,
+    command: str = "",
+    limit: int = LIMIT,
+    make_adapter: MakeAdapter | None = None,
+) -> dict[str, Any]:
+    """Measure everything, write `RESULTS.md` and its pictures to `out`, and return the figures.
+
+    `work` keeps what was heard, so that the same call goes on where it was interrupted, and
+    `results.json`. `command` is what a reader types to get the same figures.
+    """
+    study = Study(splits, work, jobs, seed)
+    results: dict[str, Any] = {
+        "about": origin(command, seed),
+        "labels": list(study.labels),
+        "splits": [_told(side) for side in study.sides],
+        "notes": study.notes,
+    }
+    sections: dict[str, Callable[[], dict[str, Any]]] = {}
+    if study.folds:
+        sections |= {
+            "folds": study.unseen_speakers,
+            "calibration": study.calibration,
+            "risk_coverage": study.risk_coverage,
+            "conditions": lambda: study.conditions(noise_folder, limit),
+            "no_speech": lambda: study.no_speech(noise_folder),
+            "listening": study.listening,
+        }
+    if study.corpora:
+        sections["left_out"] = study.left_out
+    sections["baseline"] = lambda: study.baseline(make_adapter)
+    for name, section in sections.items():
+        _log.info("Measuring: %s.", name.replace("_", " "))
+        results[name] = section()
+    results["targets"] = [target.to_dict() for target in targets(results)]
+    results = finite(results)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(work, error.strerror or str(error)) from error
+    write_text(work / "results.json", json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+    write_results(results, out)
+    return results
+
+
+def _told(side: Side) -> dict[str, Any]:
+    return {
+        "name": side.split.name,
+        "kind": side.split.kind,
+        "model": side.bundle.name,
+        "sha256": side.bundle.sha256,
+        "clips": len(side.heard),
+        "speakers": len(set(speakers_of(side.heard)) - {""}),
+        "temperature": round(side.temperature, 4),
+        "validation": bool(side.split.validation),
+    }
