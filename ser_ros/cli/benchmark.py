@@ -5,21 +5,37 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ser_ros.benchmark import contest, machine, report, tables
+import soundfile
+
+from ser_ros.benchmark import contest, cost, machine, report, stage, tables, viewers
+from ser_ros.benchmark.tables import Table
 from ser_ros.benchmark.task import SPEECH_FILE, WINDOWS_FILE, Task
-from ser_ros.benchmark.windows import carried_files, write_windows
+from ser_ros.benchmark.windows import carried_files, joined, write_windows
 from ser_ros.bundle import Bundle, find_bundle
 from ser_ros.cli.options import positive
+from ser_ros.cli.run import check_ros
+from ser_ros.cli.web import check_web
 from ser_ros.display import progress
+from ser_ros.errors import SerError
+from ser_ros.errors.config import BadValue
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.files import write_text
 
 HELP = "measure every stage on this machine, and compare with the usual way"
 EXAMPLE = """  python -m ser_ros benchmark
-  python -m ser_ros benchmark --json figures.json --markdown speech.wav"""
+  python -m ser_ros benchmark --json figures.json --markdown speech.wav
+  python -m ser_ros benchmark --viewers 20 --seconds 300   # what viewers of the page cost"""
+
+WINDOWS, ROUNDS, SECONDS = 200, 3, 300
+
+_BLOCK_S = 30
+"""Seconds that viewers look, before nobody does for as long."""
+
+_VERSIONS = ("numpy", "onnxruntime", "openvino", "aiohttp")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,10 +45,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="OUT", help="write the figures to this file too")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     parser.add_argument(
-        "--windows", type=positive, default=200, help="windows that each contestant judges (200)"
+        "--windows", type=positive, help=f"windows that each contestant judges ({WINDOWS})"
     )
     parser.add_argument(
-        "--rounds", type=positive, default=3, help="how often contestants take turns (3)"
+        "--rounds",
+        type=positive,
+        help=f"how often contestants take turns ({ROUNDS}; with --viewers one per {_BLOCK_S} s)",
+    )
+    parser.add_argument(
+        "--viewers",
+        type=positive,
+        help="measure this instead: the nodes without and with so many viewers of the page",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=positive,
+        help=f"how long the viewers look, and as long nobody does ({SECONDS})",
     )
     parser.add_argument(
         "--model", default="", help="name of a carried model bundle or path of one (densenet121)"
@@ -47,6 +75,10 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.json) if options.json else None
     if out is not None and not out.parent.is_dir():  # told now, and not after minutes
         raise CannotWrite(out, "its folder is not there")
+    if options.viewers:
+        return _run_viewers(options, out)
+    if options.seconds:
+        raise SerError("--seconds is for how long viewers look; give --viewers too.")
     bundle = Bundle.load(find_bundle(options.model))
     with tempfile.TemporaryDirectory(prefix="ser_ros-benchmark-") as folder:
         task = Task("", "", str(bundle.folder), folder, 0, 1)
@@ -55,12 +87,12 @@ def run(options: argparse.Namespace) -> int:
             Path(folder, WINDOWS_FILE),
             Path(folder, SPEECH_FILE),
             options.files or carried_files(),
-            options.windows,
+            options.windows or WINDOWS,
             bundle.features,
         )
         found: dict[str, Any] = {"machine": machine.describe()}
         # More rounds than windows would leave some contestants with nothing to do.
-        rounds = min(options.rounds, speech["windows"])
+        rounds = min(options.rounds or ROUNDS, speech["windows"])
         turns = progress(contest.order(tasks, rounds), "measuring")
         results, failures = contest.run(turns, speech["windows"])
     pooled = {task.name: report.pool(results[task.name]) for task in tasks if task.name in results}
@@ -77,10 +109,58 @@ def run(options: argparse.Namespace) -> int:
         "failures": failures,
         "not_installed": contest.left_out(tasks),
     }
-    if options.markdown:
-        print(tables.as_markdown(found))
+    _tell(found, tables.preface(found), tables.tables(found), options.markdown, out)
+    return 1 if failures else 0
+
+
+def _run_viewers(options: argparse.Namespace, out: Path | None) -> int:
+    """Measure the nodes without and with viewers.
+
+    Raises a `SerError` without ROS, the extra web or a bundle, or where one of the nodes fails.
+    """
+    if options.windows:
+        raise SerError("--windows and --viewers exclude each other; give one of them.")
+    check_ros()
+    check_web()
+    if options.viewers > viewers.MOST:
+        expected = f"{viewers.MOST} at most, for the page has no room for more and one that is slow"
+        raise BadValue("--viewers", options.viewers, expected)
+    bundle = Bundle.load(find_bundle(options.model))
+    seconds = options.seconds or SECONDS
+    rounds = options.rounds or max(2, round(seconds / _BLOCK_S))
+    found: dict[str, Any] = {
+        "machine": machine.describe(_VERSIONS),
+        "model": {"name": bundle.name, "sha256": bundle.sha256},
+    }
+    with tempfile.TemporaryDirectory(prefix="ser_ros-benchmark-") as folder:
+        speech = joined(options.files or carried_files(), bundle.features.rate)
+        soundfile.write(Path(folder, SPEECH_FILE), speech, bundle.features.rate)
+        setting = viewers.Setting(str(bundle.folder), folder, options.viewers, seconds / rounds)
+        turns = progress(viewers.order(rounds), "measuring")
+        blocks, runtime = viewers.measure(setting, turns)
+    found["setting"] = {
+        "viewers": setting.viewers,
+        "rounds": rounds,
+        "block_s": setting.block_s,
+        "chunk_s": stage.CHUNK_S,
+        "hop_s": stage.HOP_S,
+        "runtime": runtime,
+    }
+    found |= cost.figures(blocks)
+    _tell(found, cost.preface(found), cost.tables(found), options.markdown, out)
+    return 0
+
+
+def _tell(
+    found: dict[str, Any],
+    sentences: Sequence[str],
+    shown: Sequence[Table],
+    as_markdown: bool,
+    out: Path | None,
+) -> None:
+    if as_markdown:
+        print(tables.markdown(sentences, shown))
     else:
-        tables.print_text(found)
+        tables.show(sentences, shown)
     if out is not None:
         write_text(out, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
-    return 1 if failures else 0

@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Serve until Ctrl-C, which is the ordinary end: 0."""
+def check_web() -> None:
+    """Raise `MissingExtra` where a package of the page is not installed."""
     try:
         import aiohttp  # noqa: F401
         import av  # noqa: F401
@@ -58,6 +58,11 @@ def run(options: argparse.Namespace) -> int:
         import segno  # noqa: F401
     except ImportError as error:
         raise MissingExtra(error.name or str(error), "web") from error
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until Ctrl-C, which is the ordinary end: 0."""
+    check_web()
     from ser_ros.bundle import Bundle, find_bundle
     from ser_ros.web import addresses, certificates
     from ser_ros.web.limits import Limits
