@@ -15,10 +15,12 @@ from ser_ros.training.augment import (
     _CODECS,
     coded,
     draw_masks,
+    draw_spoken,
     faster,
     mask,
     place,
     room_responses,
+    silenced,
     waveform_augmentation,
 )
 from ser_ros.training.blend import blended_loss, colours_mixed, mixup
@@ -177,6 +179,32 @@ def test_masks_of_any_width_fit_any_image(shape):
     np.testing.assert_allclose(masked[0][hidden], image[0].mean(), atol=1e-6)
     untouched = mask(image.copy(), draw_masks(shape, AugmentConfig(masks=0), random))
     np.testing.assert_array_equal(untouched, image)
+
+
+def test_an_utterance_begins_or_ends_within_a_partial_window():
+    random = np.random.default_rng(1)
+    config = AugmentConfig(partial=1.0, partial_least=0.4)
+    drawn = [draw_spoken(100, config, random) for _ in range(200)]
+    assert {spoken.start == 0 or spoken.stop == 100 for spoken in drawn} == {True}
+    lengths = [spoken.stop - spoken.start for spoken in drawn]
+    assert 40 <= min(lengths) < 50 and 90 < max(lengths) <= 100
+    assert any(spoken.start > 0 for spoken in drawn) and any(spoken.stop < 100 for spoken in drawn)
+    whole = AugmentConfig(partial=0.0)
+    assert all(draw_spoken(100, whole, random) == slice(0, 100) for _ in range(20))
+
+
+def test_what_is_not_spoken_is_as_quiet_as_the_clip_can_be():
+    random = np.random.default_rng(1)
+    loud = random.uniform(-20, 0, (8, 90)).astype(np.float32)
+    noise = random.uniform(-60, -50, (8, 30)).astype(np.float32)
+    clip = np.concatenate([loud, noise], axis=1)
+    found = silenced(clip, slice(10, 60), slice(20, 50))
+    np.testing.assert_array_equal(found[:, 20:], clip[:, 30:60])
+    assert found[:, :20].max() < -49
+    assert set(found[0, :20]) <= set(clip[0, 90:]), "its own noise, and none made up"
+    np.testing.assert_array_equal(clip[:, :90], loud)  # the clip itself stays as it is
+    pause = silenced(clip, slice(60, 110), slice(30, 50))
+    np.testing.assert_array_equal(pause, clip[:, 60:110])
 
 
 # ── a batch of images ─────────────────────────────────────────────────────────────────────────

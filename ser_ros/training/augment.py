@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 import soxr
 
@@ -195,6 +196,40 @@ def mask(image: Image, masks: Sequence[Mask]) -> Image:
         image[:, of_bands] = mean
         image[:, :, of_frames] = mean
     return image
+
+
+def draw_spoken(frames: int, config: AugmentConfig, random: np.random.Generator) -> slice:
+    """Draw the frames of a window in which somebody speaks: all, or those of a `partial` one."""
+    if random.random() >= config.partial:
+        return slice(0, frames)
+    length = round(frames * random.uniform(config.partial_least, 1.0))
+    return slice(0, length) if random.random() < 0.5 else slice(frames - length, frames)
+
+
+_QUIET = 0.1
+"""The share of a clip's frames, the quietest ones, that stand for its silence."""
+
+_FAINTER_DB = 6.0
+"""How much fainter than the rest, on average, the part may be that is kept as the spoken one."""
+
+
+def silenced(
+    decibels: npt.NDArray[np.float32], window: slice, spoken: slice
+) -> npt.NDArray[np.float32]:
+    """Return a window of a clip's mel powers, shape (bands, frames), quiet outside of `spoken`.
+
+    What is put there are the clip's own quietest frames, in turn: the room's and the microphone's
+    noise goes on where nobody speaks. `spoken` counts from the beginning of the window. A window
+    stays whole where that part of it is a pause.
+    """
+    found = decibels[:, window].copy()
+    outside = np.ones(found.shape[1], bool)
+    outside[spoken] = False
+    if outside.any() and found[:, spoken].mean() >= found[:, outside].mean() - _FAINTER_DB:
+        count = max(1, int(decibels.shape[1] * _QUIET))
+        quietest = np.sort(np.argsort(decibels.sum(axis=0))[:count])
+        found[:, outside] = decibels[:, np.resize(quietest, int(outside.sum()))]
+    return found
 
 
 def place(samples: Samples, length: int, random: np.random.Generator) -> Samples:

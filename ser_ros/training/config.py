@@ -62,6 +62,10 @@ class AugmentConfig:
     clipping: float = 0.05
     codec: float = 0.15
     """Probability of MP3, Vorbis, or a telephone's GSM or mu-law at 8 kHz."""
+    partial: float = 0.2
+    """Probability of a window that an utterance begins or ends in: but for a part of it, from
+    `partial_least` of its length to all, it is as quiet as the quietest moments of the clip."""
+    partial_least: float = 0.4
     masks: int = 2
     """SpecAugment (Park et al., 2019): masks in time, and as many in frequency."""
     mask_bands: int = 16
@@ -89,7 +93,16 @@ class AugmentConfig:
 
     def of_views(self) -> dict[str, Any]:
         """Everything that decides what the views of a clip are."""
-        aside = ("masks", "mask_bands", "mask_frames", "mixup", "colours", "views")
+        aside = (
+            "partial",
+            "partial_least",
+            "masks",
+            "mask_bands",
+            "mask_frames",
+            "mixup",
+            "colours",
+            "views",
+        )
         return {key: value for key, value in asdict(self).items() if key not in aside}
 
 
@@ -105,9 +118,11 @@ SHARES = (
     "gain",
     "clipping",
     "codec",
+    "partial",
+    "partial_least",
     "colours",
 )
-"""The keys of `AugmentConfig` that are probabilities."""
+"""The keys of `AugmentConfig` that are probabilities, or parts of a whole."""
 
 
 SPEAKERS, RANDOM = "speakers", "random"

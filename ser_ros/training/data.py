@@ -19,7 +19,7 @@ from ser_ros.errors.audio import UnreadableFile, UnsupportedFormat
 from ser_ros.errors.training import EmptyClass
 from ser_ros.features import ImageMaker
 from ser_ros.labels import LabelSet
-from ser_ros.training.augment import Mask, draw_masks, mask
+from ser_ros.training.augment import Mask, draw_masks, draw_spoken, mask, silenced
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.views import read_view
 
@@ -73,6 +73,8 @@ class Draw:
     view: int
     start: int
     """The first frame of the window."""
+    spoken: slice
+    """The frames of the window in which somebody speaks."""
     masks: list[Mask]
 
 
@@ -94,7 +96,8 @@ class TrainingImages(Dataset[tuple[torch.Tensor, int]]):
     def __getitem__(self, draw: Draw) -> tuple[torch.Tensor, int]:
         decibels = read_view(self._views[draw.clip], draw.view)
         frames = self._config.features.frames
-        image = self._image.of_decibels(decibels[:, draw.start : draw.start + frames])
+        window = slice(draw.start, draw.start + frames)
+        image = self._image.of_decibels(silenced(decibels, window, draw.spoken))
         return torch.from_numpy(mask(image, draw.masks)), self._labels[draw.clip]
 
     def draw(self, clip: int, random: np.random.Generator) -> Draw:
@@ -104,7 +107,8 @@ class TrainingImages(Dataset[tuple[torch.Tensor, int]]):
         if (clip, view) not in self._widths:
             self._widths[clip, view] = read_view(self._views[clip], view).shape[1]
         start = int(random.integers(0, self._widths[clip, view] - features.frames + 1))
-        return Draw(clip, view, start, draw_masks(features.shape, settings, random))
+        spoken = draw_spoken(features.frames, settings, random)
+        return Draw(clip, view, start, spoken, draw_masks(features.shape, settings, random))
 
 
 class Draws(Sampler[Draw]):
