@@ -159,12 +159,19 @@ class Double:
         await viewer.prepare(request)
         await viewer.send_json({"type": "hello", "about": self.about(), "now": time.time()})
         self.viewers.add(viewer)
+        alive = asyncio.create_task(self.live_on(viewer))
         try:
             async for _ in viewer:
                 pass
         finally:
+            alive.cancel()
             self.viewers.discard(viewer)
         return viewer
+
+    async def live_on(self, viewer: web.WebSocketResponse) -> None:
+        while not viewer.closed:
+            await asyncio.sleep(1)
+            await viewer.send_json({"type": "alive"})
 
     async def take_microphone(self, request: web.Request) -> web.StreamResponse:
         line = web.WebSocketResponse()

@@ -55,11 +55,11 @@ def test_strangers_are_refused(
     listener: Listener, path: str, header: str, value: str, kind: str
 ) -> None:
     async def work() -> None:
-        async with serving(listener) as page:
-            async with page.client.get(path, headers={header: value}) as got:
-                assert (got.status, (await got.json())["error"]["kind"]) == (403, kind)
-                policy = got.headers["Content-Security-Policy"]
-                assert "evil" not in policy and "script-src" not in policy
+        headers = {header: value}
+        async with serving(listener) as page, page.client.get(path, headers=headers) as got:
+            assert (got.status, (await got.json())["error"]["kind"]) == (403, kind)
+            policy = got.headers["Content-Security-Policy"]
+            assert "evil" not in policy and "script-src" not in policy
 
     run(work())
 

@@ -67,7 +67,7 @@ def test_the_newest_wins_and_the_gap_is_told() -> None:
             hub.publish(window(number))
             assert json.loads(await quick.get()) == window(number)
         # 0 to 5 were pushed out; 6 is the first that is left.
-        assert json.loads(await slow.get()) == {"type": "gap", "seconds": 6.0}
+        assert json.loads(await slow.get()) == {"type": "gap", "seconds": 6.0, "ago": 3.0}
         assert json.loads(await slow.get()) == {"type": "state", "label": "sad"}
         assert [json.loads(await slow.get())["stamp"] for _ in range(4)] == [6, 7, 8, 9]
         with pytest.raises(TimeoutError):
@@ -176,6 +176,19 @@ def test_whatever_a_viewer_says_others_go_on(listener: Listener, words: list[Any
                         await (live.send_str if isinstance(word, str) else live.send_bytes)(word)
             page.server.hub.publish(window(1))
             assert await other.receive_json() == window(1)
+
+    run(work())
+
+
+def test_a_view_is_told_that_the_line_lives(listener: Listener) -> None:
+    """Where nothing happens: a page cannot see the heartbeat of a WebSocket."""
+
+    async def work() -> None:
+        async with serving(listener) as page, page.client.ws_connect("/ws/live") as live:
+            assert (await live.receive_json())["type"] == "hello"
+            assert await live.receive_json() == {"type": "alive"}
+            page.server.hub.publish(window(1))
+            assert await live.receive_json() == window(1)
 
     run(work())
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import functools
 import http.server
+import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import browsing
+import numpy as np
 import pytest
 import tiny
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from served import served_aside
 
+from ser_ros.web.hub import Hub
 from ser_ros.web.listening import Listener
 
 pytestmark = pytest.mark.slow
@@ -61,3 +65,105 @@ def test_a_link_on_another_page_opens_it(listener, opened, tmp_path):
         page.eval_on_selector("a", "a => { a.href = a.href.split('?')[0]; }")
         page.click("a")
         expect(page.locator("#record")).to_be_visible(timeout=browsing.WAIT_MS)
+
+
+# ── who sleeps, and who starts again ──────────────────────────────────────────────────────────
+
+
+def state(label: str, **more: object) -> dict[str, object]:
+    now = time.time()
+    return {
+        "type": "state",
+        "stamp": now,
+        "since": now,
+        "label": label,
+        "confidence": 0.9,
+        "labels": ["angry", "neutral", "sad", "happy"],
+        "probabilities": [0.02, 0.04, 0.9, 0.04],
+        "speech_ratio": 1.0,
+        "level_dbfs": -20.0,
+        **more,
+    }
+
+
+@contextmanager
+def frozen(page: Page) -> Iterator[None]:
+    """As a phone does with a page that nobody looks at."""
+    session = page.context.new_cdp_session(page)
+    session.send("Page.enable")
+    session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    yield
+    session.send("Page.setWebLifecycleState", {"state": "active"})
+    session.detach()
+
+
+def test_a_frozen_page_goes_on_and_shows_what_it_missed(listener, opened):
+    """More came meanwhile than the sockets and its queue hold."""
+    robot_s = [0.0]
+    hub = Hub(now=lambda: robot_s[0])
+    noise = np.random.default_rng(0).bytes(100_000).hex()
+    with served_aside(listener, hub, ros=True) as url:
+        page = opened(url)
+        hub.publish_threadsafe(state("sad"))
+        expect(page.locator("#live-word")).to_have_text("sad")
+        with frozen(page):
+            for _ in range(100):
+                robot_s[0] += 0.1
+                hub.publish_threadsafe(state("sad", noise=noise))
+                time.sleep(0.02)  # so slowly that a page that is awake reads all of it
+            hub.publish_threadsafe(state("happy"))
+        expect(page.locator("#live-word")).to_have_text("happy")
+        expect(page.locator("#missed")).to_have_text(re.compile(r"Missed: \d+ s"))
+        expect(page.locator("#link")).to_have_text("Connected")
+
+
+MISSED_LONG = re.compile(r"Missed: [56]\d s")
+"""All of the last minute, less what has passed since."""
+
+TEN_MINUTES_LATER = "(real => { Date.now = () => real() + 600_000; })(Date.now)"
+
+
+def test_a_page_that_slept_for_long_opens_a_new_line(listener, opened):
+    """Its old one may be dead without a word; what was said meanwhile is a gap."""
+    hub = Hub()
+    with served_aside(listener, hub, ros=True) as url:
+        page = opened(url)
+        hub.publish_threadsafe(state("sad"))
+        expect(page.locator("#live-word")).to_have_text("sad")
+        lines = []
+        page.on("websocket", lambda line: lines.append(line))
+        with frozen(page):
+            page.evaluate(TEN_MINUTES_LATER)
+            hub.publish_threadsafe(state("happy"))
+        expect(page.locator("#missed")).to_have_text(MISSED_LONG)
+        expect(page.locator("#live-word")).to_have_text("happy")
+        assert len(lines) == 1
+
+
+def test_a_page_survives_a_restart_of_the_server(listener, opened):
+    with served_aside(listener, ros=True) as url:
+        page = opened(url)
+        expect(page.locator("#link")).to_have_text("Connected")
+    expect(page.locator("#link")).to_contain_text("Not connected")
+    port = int(url.rstrip("/").rpartition(":")[2])
+    hub = Hub()
+    with served_aside(listener, hub, port, ros=True):
+        expect(page.locator("#link")).to_have_text("Connected", timeout=browsing.WAIT_MS)
+        hub.publish_threadsafe(state("sad"))
+        expect(page.locator("#live-word")).to_have_text("sad")
+        expect(page.locator("#missed")).to_have_text(re.compile(r"Missed: \d+ s"))
+
+
+def test_a_page_that_slept_through_a_restart_comes_back(listener, opened):
+    hub = Hub()
+    with served_aside(listener, ros=True) as url:
+        page = opened(url)
+        expect(page.locator("#link")).to_have_text("Connected")
+        asleep = frozen(page)
+        asleep.__enter__()
+        page.evaluate(TEN_MINUTES_LATER)
+    with served_aside(listener, hub, int(url.rstrip("/").rpartition(":")[2]), ros=True):
+        asleep.__exit__(None, None, None)
+        expect(page.locator("#missed")).to_have_text(MISSED_LONG)
+        hub.publish_threadsafe(state("happy"))
+        expect(page.locator("#live-word")).to_have_text("happy")

@@ -50,12 +50,13 @@ class Viewer:
             self._news.clear()
             await self._news.wait()
         if self._missed_since is not None:
-            seconds = max(0.0, self._queue[0][0] - self._missed_since)
+            again = self._queue[0][0]
+            seconds, ago = max(0.0, again - self._missed_since), self._now() - again
             self._missed_since = None
             held = self._hub.kept_for(self)
             # What holds goes to the front, and may be older than what waits: it is told first.
-            self._queue.extendleft((self._queue[0][0], text) for text in reversed(held))
-            return json.dumps({"type": "gap", "seconds": round(seconds, 3)})
+            self._queue.extendleft((again, text) for text in reversed(held))
+            return json.dumps({"type": "gap", "seconds": round(seconds, 3), "ago": round(ago, 3)})
         return self._queue.popleft()[1]
 
 

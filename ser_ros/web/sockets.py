@@ -19,6 +19,10 @@ from ser_ros.web.hub import Hub, Viewer
 _HEARTBEAT_S = 15.0
 """A phone that sleeps answers none, and is then taken off."""
 
+_ALIVE_S = 2.0
+"""A view is told something at least so often: a page sees no heartbeat, and a line that died while
+a phone slept, or with its network, ends without a word. `page/link.js` waits a few of them."""
+
 _FIRST_S = 10.0
 _WORD_BYTES = 4096
 """A live view has nothing to say."""
@@ -28,6 +32,9 @@ _SOUND_BYTES = 1 << 18
 _AHEAD_S = 10.0
 _FASTER = 1.25
 """A microphone cannot be faster than time; what a network held up may come at once."""
+
+
+_ALIVE = json.dumps({"type": "alive"})
 
 
 class Microphone(Protocol):
@@ -91,7 +98,12 @@ class Sockets:
         with suppress(ConnectionError):  # it goes; who reads from it notices too
             await socket.send_json({"type": "hello", "about": self._about, "now": time.time()})
             while True:
-                await socket.send_str(await viewer.get())
+                try:
+                    async with asyncio.timeout(_ALIVE_S):
+                        word = await viewer.get()
+                except TimeoutError:
+                    word = _ALIVE
+                await socket.send_str(word)
 
     async def microphone(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_S, max_msg_size=_SOUND_BYTES)

@@ -2,9 +2,10 @@
 
 const FIRST_S = 0.5;
 const LONGEST_S = 10;
-/** A second that took so long was slept through; the line then has so long to prove that it lives. */
-const SLEPT_S = 5;
-const PROOF_S = 3;
+/** The server says something every two seconds. After so long without a word the line is dead, or we slept. */
+const SILENT_S = 8;
+/** A network that swallows everything would leave a new line waiting for minutes. */
+const OPEN_S = 5;
 
 /** What tells this page from other viewers; chance, for a name in a cookie would be one for all tabs. */
 const PAGE = Array.from(crypto.getRandomValues(new Uint32Array(2)), (part) => part.toString(36)).join("");
@@ -26,12 +27,12 @@ export class Link {
     this.hear = hear;
     this.changed = changed;
     this.tries = 0;
-    this.up = false;
+    this.up = this.refused = false;
     this.lostAt = null;
     this.lastAt = Date.now();
     document.addEventListener("visibilitychange", () => this.wake());
     addEventListener("online", () => this.wake());
-    setInterval(() => this.slept(), 1000);
+    setInterval(() => this.silent() && this.afresh(), 1000);
     this.open();
   }
 
@@ -39,54 +40,65 @@ export class Link {
     clearTimeout(this.timer);
     const socket = new WebSocket(lineTo("ws/live"));
     this.socket = socket;
+    this.timer = setTimeout(() => socket.close(), 1000 * OPEN_S);
     socket.onopen = () => this.opened();
     socket.onmessage = (event) => {
       if (socket !== this.socket) return;
+      // What waited while we slept is old; how long that was, the new line tells.
+      if (this.silent()) return this.afresh();
       this.lastAt = Date.now();
-      this.hear(JSON.parse(event.data));
+      const message = JSON.parse(event.data);
+      if (message.type !== "alive") this.hear(message);
     };
     socket.onclose = () => socket === this.socket && this.closed();
   }
 
   opened() {
+    clearTimeout(this.timer);
     const missed_s = this.lostAt === null ? 0 : (Date.now() - this.lostAt) / 1000;
     this.up = true;
+    this.refused = false;
     this.tries = 0;
     this.lostAt = null;
+    this.lastAt = Date.now();
     this.changed({ up: true, missed_s });
   }
 
-  async closed() {
-    this.lostAt ??= Date.now();
+  closed() {
+    this.lostAt ??= this.lastAt;
     this.up = false;
     const retry_s = Math.min(FIRST_S * 2 ** this.tries, LONGEST_S);
     this.tries += 1;
     // Not all at once: twenty viewers of a robot that starts again would otherwise knock together.
     this.timer = setTimeout(() => this.open(), 1000 * retry_s * (0.8 + 0.4 * Math.random()));
-    this.changed({ up: false, retry_s, refused: await refused() });
+    const tell = () => this.changed({ up: false, retry_s, refused: this.refused });
+    tell();
+    refused().then((is) => {
+      if (this.up || is === this.refused) return;
+      this.refused = is;
+      tell();
+    });
   }
 
   /** Try at once, for the phone is awake again or the network is back. */
   wake() {
-    if (document.hidden || this.up) return;
-    this.tries = 0;
-    this.open();
+    if (document.hidden) return;
+    if (this.silent()) this.afresh();
+    else if (!this.up) {
+      this.tries = 0;
+      this.open();
+    }
   }
 
-  /** A clock that jumped means that the device slept; its line may be dead without a word. */
-  slept() {
-    const now = Date.now();
-    const asleep_s = (now - (this.tickAt ?? now)) / 1000;
-    this.tickAt = now;
-    if (asleep_s < SLEPT_S || document.hidden || !this.up) return;
-    const before = this.lastAt;
-    setTimeout(() => this.lastAt === before && this.up && this.afresh(before), 1000 * PROOF_S);
+  silent() {
+    return this.up && Date.now() - this.lastAt > 1000 * SILENT_S;
   }
 
-  afresh(lostAt) {
-    this.lostAt = lostAt;
+  afresh() {
+    this.lostAt = this.lastAt;
     this.up = false;
     this.socket.close();
+    this.changed({ up: false });
     this.open();
   }
 }

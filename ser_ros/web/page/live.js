@@ -40,7 +40,7 @@ export class Live {
       this.minute.hearState(message);
     } else if (message.type === "sound") this.minute.hearSound(message);
     else if (message.type === "health") this.health = message.statuses;
-    else if (message.type === "gap") this.minute.miss(message.seconds);
+    else if (message.type === "gap") this.minute.miss(message.seconds, message.ago);
     if (message.type === "window" || message.type === "state") this.heardAt = Date.now() - 1000 * this.age(message);
     this.show(message.type);
   }

@@ -59,9 +59,9 @@ export class Minute {
     this.seen(stamp + seconds);
   }
 
-  /** The line was down, or we were too slow, for the last `seconds`. */
-  miss(seconds) {
-    const end = this.now();
+  /** The line was down, or we were too slow, for `seconds` until `ago` seconds before now. */
+  miss(seconds, ago = 0) {
+    const end = this.now() - ago;
     this.gaps.push({ start: end - seconds, end });
   }
 
