@@ -73,6 +73,13 @@ async def serving(
         taken.close()
 
 
+async def news(live: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
+    """Return what a live view is told next, but for the signs of life."""
+    while (told := await live.receive_json())["type"] == "alive":
+        pass
+    return told
+
+
 @contextmanager
 def served_aside(
     listener: Listener, hub: Hub | None = None, port: int = 0, **setting: Any

@@ -8,8 +8,11 @@ import csv
 import io
 import json
 import os
+import resource
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,7 @@ pytest.importorskip("av", reason="PyAV is in the extra web")
 import soundfile
 import tiny
 import uploads
-from served import run, serving
+from served import news, run, serving
 
 from ser_ros import audio
 from ser_ros.baseline import VoiceBaseline
@@ -165,7 +168,6 @@ def hostile() -> dict[str, tuple[bytes, str]]:
         "random": (np.random.default_rng(0).bytes(100_000), "not_a_recording"),
         "a film without sound": (uploads.film_without_sound(), "no_sound"),
         "no sample": (uploads.empty_wav(), "empty"),
-        "too long": (uploads.encoded(np.zeros(16_000 * 30, np.float32), "flac"), "too_long"),
         "cut off": (uploads.encoded(second, "mp4")[:500], "not_a_recording"),
     }
 
@@ -368,6 +370,17 @@ def test_answers_are_forgotten_in_time_and_when_there_are_too_many(listener: Lis
     run(work())
 
 
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file grow beyond `size` bytes: to who writes it, a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def test_what_a_person_saves_is_kept_for_days(
     listener: Listener, recordings: list[Path], voices: list[audio.Samples], tmp_path: Path
 ) -> None:
@@ -401,6 +414,44 @@ def test_what_a_person_saves_is_kept_for_days(
     now[0] += 2
     assert folder.age_out() == 2
     assert [p.name for p in folder.folder.iterdir()] == ["mine.flac"]
+
+
+@pytest.mark.parametrize("loud", [0.5, 0.0], ids=["for the sound", "for the words"])
+def test_a_full_disk_leaves_nothing_half_and_the_next_save_works(
+    listener: Listener, tmp_path: Path, loud: float
+) -> None:
+    """Noise is large as flac; of silence the answer is the larger file."""
+    noise = np.random.default_rng(0).uniform(-loud, loud, 16_000 * 10).astype(np.float32)
+    upload = uploads.encoded(noise, "ogg")
+    folder = SavingFolder(tmp_path / "voices", days=2)
+
+    async def work() -> None:
+        async with serving(listener, saving=folder) as page:
+            id_ = await page.send(upload)
+            await page.ended(id_)
+            with largest_file(50_000):
+                status, told = await page.ask("POST", f"/api/try/{id_}/save")
+            assert (status, told["error"]["kind"]) == (507, "not_saved")
+            assert list(folder.folder.iterdir()) == []
+            assert (await page.ask("POST", f"/api/try/{id_}/save"))[0] == 200
+            assert {p.suffix for p in folder.folder.iterdir()} == {".flac", ".json"}
+            assert all(p.stat().st_size for p in folder.folder.iterdir())
+
+    run(work())
+
+
+def test_what_a_crash_left_of_a_save_ages_out_too(tmp_path: Path) -> None:
+    now = [1_700_000_000.0]
+    folder = SavingFolder(tmp_path, days=2, now=lambda: now[0])
+    name = folder.save(np.zeros(16_000, np.float32), {})
+    left = tmp_path / f".{name}-a1b2c3d4.flac"
+    (tmp_path / f"{name}.flac").rename(left)
+    (tmp_path / ".mine.flac").touch()
+    for path in tmp_path.iterdir():
+        os.utime(path, (now[0], now[0]))
+    now[0] += 2 * DAY_S + 1
+    assert folder.age_out() == 2
+    assert [path.name for path in tmp_path.iterdir()] == [".mine.flac"]
 
 
 def test_saving_is_off_unless_told_and_its_folder_is_tried_at_once(
@@ -439,16 +490,34 @@ def test_the_live_view_goes_on_while_a_recording_is_listened_to(recordings: list
 
     async def work() -> None:
         async with serving(held) as page, page.client.ws_connect("/ws/live") as live:
-            assert (await live.receive_json())["type"] == "hello"
+            assert (await news(live))["type"] == "hello"
             id_ = await page.send(recordings[0].read_bytes())
             while (await page.get(f"/api/try/{id_}"))[1]["state"] != "listening":
                 await asyncio.sleep(0.02)
             status, told = await page.get(f"/api/try/{id_}/answer.json")
             assert (status, told["error"]["kind"]) == (409, "not_done")
             page.server.hub.publish({"type": "window", "label": "sad"})
-            assert await live.receive_json() == {"type": "window", "label": "sad"}
+            assert await news(live) == {"type": "window", "label": "sad"}
             held.let.set()
             assert (await page.ended(id_))["state"] == "done"
+
+    run(work())
+
+
+def test_ten_hours_are_too_long_and_the_live_view_goes_on(listener: Listener) -> None:
+    async def work() -> None:
+        limits = Limits(seconds=60)
+        async with (
+            serving(listener, limits=limits) as page,
+            page.client.ws_connect("/ws/live") as live,
+        ):
+            assert (await news(live))["type"] == "hello"
+            id_ = await page.send(uploads.ten_hours(), "/api/try?name=day.aac")
+            while (told := (await page.get(f"/api/try/{id_}"))[1])["state"] != "failed":
+                page.server.hub.publish({"type": "window", "label": "sad"})
+                assert await news(live) == {"type": "window", "label": "sad"}
+            assert told["error"]["kind"] == "too_long"
+            assert "60 s" in told["error"]["sentence"]
 
     run(work())
 

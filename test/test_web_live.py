@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 pytest.importorskip("aiohttp", reason="aiohttp is in the extra web")
 import tiny
 from aiohttp import WSMsgType, WSServerHandshakeError
-from served import run, serving
+from served import news, run, serving
 
 from ser_ros.errors.web import MicrophoneRefused
 from ser_ros.web.hub import Hub
@@ -132,13 +132,13 @@ def test_twenty_viewers_hear_the_same_and_one_that_does_not_read_slows_nobody(
             status, told = await page.get("/ws/live")
             assert (status, told["error"]["kind"]) == (503, "too_many_viewers")
             for socket in sockets:
-                told = await socket.receive_json()
+                told = await news(socket)
                 assert told["type"] == "hello" and told["about"]["ros"] is True
             big = "x" * 100_000
             for number in range(200):
                 page.server.hub.publish({**window(number), "sound": big})
                 for socket in sockets:
-                    assert (await socket.receive_json())["stamp"] == number
+                    assert (await news(socket))["stamp"] == number
             writer.transport.abort()
             for socket in sockets:
                 await socket.close()
@@ -151,12 +151,12 @@ def test_twenty_viewers_hear_the_same_and_one_that_does_not_read_slows_nobody(
 def test_a_slow_viewer_is_told_of_its_gap(listener: Listener) -> None:
     async def work() -> None:
         async with serving(listener) as page, page.client.ws_connect("/ws/live") as live:
-            await live.receive_json()
+            await news(live)
             for number in range(100):  # without a pause in which it could be sent
                 page.server.hub.publish(window(number))
-            told = [await live.receive_json()]
+            told = [await news(live)]
             while told[-1].get("stamp") != 99:
-                told.append(await live.receive_json())
+                told.append(await news(live))
             stamps = [one["stamp"] for one in told if one["type"] == "window"]
             assert len(stamps) < 100 and stamps == sorted(stamps)
             assert "gap" in [one["type"] for one in told]
@@ -169,13 +169,13 @@ def test_a_slow_viewer_is_told_of_its_gap(listener: Listener) -> None:
 def test_whatever_a_viewer_says_others_go_on(listener: Listener, words: list[Any]) -> None:
     async def work() -> None:
         async with serving(listener) as page, page.client.ws_connect("/ws/live") as other:
-            assert (await other.receive_json())["type"] == "hello"
+            assert (await news(other))["type"] == "hello"
             async with page.client.ws_connect("/ws/live") as live:
                 for word in words:
                     with suppress(ConnectionError):
                         await (live.send_str if isinstance(word, str) else live.send_bytes)(word)
             page.server.hub.publish(window(1))
-            assert await other.receive_json() == window(1)
+            assert await news(other) == window(1)
 
     run(work())
 
@@ -185,10 +185,10 @@ def test_a_view_is_told_that_the_line_lives(listener: Listener) -> None:
 
     async def work() -> None:
         async with serving(listener) as page, page.client.ws_connect("/ws/live") as live:
-            assert (await live.receive_json())["type"] == "hello"
+            assert (await news(live))["type"] == "hello"
             assert await live.receive_json() == {"type": "alive"}
             page.server.hub.publish(window(1))
-            assert await live.receive_json() == window(1)
+            assert await news(live) == window(1)
 
     run(work())
 
@@ -216,19 +216,19 @@ def test_one_phone_at_a_time_is_heard_and_all_are_told(listener: Listener) -> No
             mine = await page.client.ws_connect("/ws/live?page=me")
             other = await page.client.ws_connect("/ws/live?page=other")
             for live in (mine, other):
-                assert (await live.receive_json())["about"]["microphone"] is True
+                assert (await news(live))["about"]["microphone"] is True
             async with page.client.ws_connect("/ws/microphone?page=me") as phone:
                 await phone.send_json(START)
                 assert await phone.receive_json() == {"type": "on"}
                 on = {"type": "microphone", "on": True}
-                assert await mine.receive_json() == {**on, "by_you": True}
-                assert await other.receive_json() == {**on, "by_you": False}
+                assert await news(mine) == {**on, "by_you": True}
+                assert await news(other) == {**on, "by_you": False}
                 async with page.client.ws_connect("/ws/microphone") as second:
                     await second.send_json(START)
                     assert (await second.receive_json())["kind"] == "taken"
                 await phone.send_bytes(b"\x01\x02\x03\x04")
             for live in (mine, other):
-                assert (await live.receive_json())["on"] is False
+                assert (await news(live))["on"] is False
             # The place is free again; a robot that will not may refuse.
             ear.refuses = True
             async with page.client.ws_connect("/ws/microphone") as phone:

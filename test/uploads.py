@@ -50,6 +50,11 @@ def encoded(samples: Samples, name: str, picture: bool | None = None) -> bytes:
     return out.getvalue()
 
 
+def ten_hours() -> bytes:
+    """Return ten hours of silence in 17 MB: an aac of a minute, again and again."""
+    return encoded(np.zeros(16_000 * 60, np.float32), "aac") * 600
+
+
 def film_without_sound() -> bytes:
     out = io.BytesIO()
     with av.open(out, "w", format="mp4") as file:

@@ -17,8 +17,8 @@ from ser_ros.audio import NETWORK_RATE, Samples
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.files import write_text, written_aside
 
-_OURS = re.compile(r"voice-\d{8}-\d{6}-[0-9a-f]{8}\.(flac|json)")
-"""Nothing else in the folder is touched."""
+_OURS = re.compile(r"\.?voice-\d{8}-\d{6}-[0-9a-f]{8}(-\w+)?\.(flac|json)")
+"""Nothing else in the folder is touched. With a dot: what a save that was cut off left aside."""
 
 DAY_S = 86_400.0
 
