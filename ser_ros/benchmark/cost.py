@@ -166,7 +166,7 @@ def _robot_table(report: dict[str, Any]) -> Table:
             )
             for key in ("p50_ms", "p99_ms", "mean_ms")
         ),
-        row("p50 of a block, least to most", lambda of: _span(of["p50_of_blocks_ms"], 1)),
+        row("p50 of each block", lambda of: _span(of["p50_of_blocks_ms"], 1)),
         row("windows", lambda of: str(of["windows"])),
         row("windows dropped", lambda of: str(of["windows_dropped"])),
         row("samples lost", lambda of: str(of["samples_lost"])),

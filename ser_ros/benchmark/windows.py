@@ -14,6 +14,7 @@ from ser_ros import audio
 from ser_ros.audio import SampleFormat, Samples
 from ser_ros.carried import recordings_folder
 from ser_ros.errors.audio import UnreadableFile
+from ser_ros.errors.machine import CannotWrite
 from ser_ros.features import FeatureConfig
 
 BYTES_PER_SAMPLE = SampleFormat.S16LE.dtype.itemsize
@@ -32,6 +33,14 @@ def joined(files: Sequence[Path | str], rate: int) -> Samples:
     return np.concatenate([audio.load(file, rate) for file in files])
 
 
+def write_wav(path: Path, speech: Samples, rate: int) -> None:
+    """Raises `CannotWrite`, as on a full disk."""
+    try:
+        soundfile.write(path, speech, rate)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise CannotWrite(path, str(error)) from error
+
+
 def write_windows(
     path: Path, wav: Path, files: Sequence[Path | str], count: int, features: FeatureConfig
 ) -> dict[str, Any]:
@@ -45,7 +54,7 @@ def write_windows(
     if len(speech) < size:
         speech = np.pad(speech, (0, size - len(speech)))
     starts = np.unique(np.linspace(0, len(speech) - size, count).astype(int))
-    soundfile.write(wav, speech, features.rate)
+    write_wav(wav, speech, features.rate)
     with path.open("wb") as file:
         for start in starts:
             file.write(audio.encode(speech[start : start + size], SampleFormat.S16LE))

@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import soundfile
-
 from ser_ros.benchmark import contest, cost, machine, report, stage, tables, viewers
 from ser_ros.benchmark.tables import Table
 from ser_ros.benchmark.task import SPEECH_FILE, WINDOWS_FILE, Task
-from ser_ros.benchmark.windows import carried_files, joined, write_windows
+from ser_ros.benchmark.windows import carried_files, joined, write_wav, write_windows
 from ser_ros.bundle import Bundle, find_bundle
 from ser_ros.cli.options import positive
 from ser_ros.cli.run import check_ros
@@ -134,7 +132,7 @@ def _run_viewers(options: argparse.Namespace, out: Path | None) -> int:
     }
     with tempfile.TemporaryDirectory(prefix="ser_ros-benchmark-") as folder:
         speech = joined(options.files or carried_files(), bundle.features.rate)
-        soundfile.write(Path(folder, SPEECH_FILE), speech, bundle.features.rate)
+        write_wav(Path(folder, SPEECH_FILE), speech, bundle.features.rate)
         setting = viewers.Setting(str(bundle.folder), folder, options.viewers, seconds / rounds)
         turns = progress(viewers.order(rounds), "measuring")
         blocks, runtime = viewers.measure(setting, turns)
