@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import re
-import shutil
+import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
+import browsing
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from programs import ROOT
 
 pytestmark = pytest.mark.slow
 
+browser, opened, spoken = browsing.browser, browsing.opened, browsing.spoken
+
+
+@dataclass
+class Command:
+    address: str
+    pid: int
+    folder: Path
+
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    words = [sys.executable, "-u", "-m", "ser_ros", "web", "--port", "0"]
+def command(tmp_path_factory) -> Iterator[Command]:
+    folder = tmp_path_factory.mktemp("saved")
+    words = [sys.executable, "-u", "-m", "ser_ros", "web", "--port", "0", "--save-folder", folder]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         found = None
@@ -27,37 +40,35 @@ def address() -> Iterator[str]:
             if found:
                 break
         assert found, "the server ended"
-        yield found[0]
+        yield Command(found[0], server.pid, folder)
         server.send_signal(signal.SIGINT)
         assert server.wait(30) == 0
 
 
-def test_a_person_tries_recordings_on_the_real_server(address, recordings):
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("Chromium is not installed; scripts/setup --test installs it")
+def test_a_person_tries_recordings_and_saves_one_though_the_disk_was_full(
+    command, recordings, opened
+):
     sad = next(path for path in recordings if path.stem == "08a02Tb")
-    complaints: list[str] = []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 360, "height": 740}, locale="ko-KR")
-        page.set_default_timeout(30_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda said: complaints.append(said.text) if said.type == "error" else None,
-        )
-        page.goto(address)
-        page.click("#understood")
-        page.set_input_files("#file", ROOT / "setup.py")
-        expect(page.locator("#try-trouble")).to_contain_text("알 수 없는 형식", timeout=30_000)
-        page.set_input_files("#file", sad)
-        expect(page.locator("#answer .word")).to_contain_text("슬픔", timeout=30_000)
-        page.wait_for_function("() => document.querySelector('#answer audio').duration > 2")
-        expect(page.locator("#answer")).to_contain_text("08a02Tb.flac")
-        for kind in ("JSON", "CSV"):
-            with page.expect_download() as download:
-                page.get_by_role("link", name=kind).click()
-            assert download.value.failure() is None
-        browser.close()
-    assert complaints == []
+    page = opened(command.address, told=False, locale="ko-KR")
+    page.click("#understood")
+    page.set_input_files("#file", ROOT / "setup.py")
+    expect(page.locator("#try-trouble")).to_contain_text("알 수 없는 형식", timeout=30_000)
+    page.set_input_files("#file", sad)
+    expect(page.locator("#answer .word")).to_contain_text("슬픔", timeout=30_000)
+    page.wait_for_function("() => document.querySelector('#answer audio').duration > 2")
+    expect(page.locator("#answer")).to_contain_text("08a02Tb.flac")
+    for kind in ("JSON", "CSV"):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=kind).click()
+        assert download.value.failure() is None
+    save = page.get_by_role("button", name="서버에 저장하기")
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.prlimit(command.pid, resource.RLIMIT_FSIZE, (5_000, unlimited[1]))
+    save.click()
+    expect(page.locator("#try-trouble")).to_contain_text("저장하지 못했어요")
+    assert list(command.folder.iterdir()) == []
+    resource.prlimit(command.pid, resource.RLIMIT_FSIZE, unlimited)
+    save.click()
+    expect(page.get_by_role("button", name="저장했어요")).to_be_disabled()
+    expect(page.locator("#try-trouble")).to_be_hidden()
+    assert {path.suffix for path in command.folder.iterdir()} == {".flac", ".json"}

@@ -160,17 +160,21 @@ export class Trying {
   showAnswer() {
     const { id, answer, sound } = this.last;
     const actions = { forget: () => this.forgetLast() };
-    if (this.about.saving !== false) actions.save = (button) => this.save(button);
+    if (this.about.saving !== false && !this.last.saved) actions.save = (button) => this.save(button);
     showAnswer(at("answer"), id, answer, sound, this.about.model.window_s, actions);
   }
 
   async save(button) {
+    const { last } = this;
+    this.complain(null);
+    button.disabled = true;
     try {
-      await get(`api/try/${this.last.id}/save`, "POST");
+      await get(`api/try/${last.id}/save`, "POST");
+      last.saved = true;
       button.textContent = t("answer.saved");
-      button.disabled = true;
       say(t("answer.saved"));
     } catch (error) {
+      button.disabled = false;
       this.complain(error);
     }
   }
