@@ -161,6 +161,13 @@ class Running:
     def last_words(self) -> str:
         return (self.log.read_text(errors="replace").strip().splitlines() or ["nothing"])[-1]
 
+    def check(self) -> None:
+        """Raise `SerError`, with its last words, where it has ended."""
+        if (code := self.process.poll()) is not None:
+            raise SerError(
+                f"The node {self.name} ended with exit code {code}. It said: {self.last_words}"
+            )
+
 
 @contextmanager
 def node(
@@ -215,17 +222,19 @@ def ready(probe: Any, asked: Any, running: Running) -> float:
             return time.monotonic() - running.began
 
 
-def until(probe: Any, running: Running, what: str, done: Callable[[], bool]) -> None:
-    """Let messages come until it is done. Raises `SerError`, with the node's last words."""
+def until(
+    probe: Any, running: Running, what: str, done: Callable[[], bool], *others: Running
+) -> None:
+    """Let messages come until it is done.
+
+    Raises `SerError` where the node, or one of the others, ends, or where nothing comes of it.
+    """
     import rclpy
 
     given_up = time.monotonic() + _PATIENCE_S
     while not done():
-        if (code := running.process.poll()) is not None:
-            raise SerError(
-                f"The node {running.name} ended with exit code {code}. "
-                f"It said: {running.last_words}"
-            )
+        for one in (running, *others):
+            one.check()
         if time.monotonic() > given_up:
             raise SerError(
                 f"The node {running.name} gave no sign of {what} within {_PATIENCE_S:g} s. "
