@@ -18,8 +18,8 @@ from ser_ros.framing import SECOND, AudioStream, Remark, Window
 from ser_ros.tracking import State, Tracker, TrackingConfig
 from ser_ros.voices import Voices
 
-_MOST_WAITING = 128
-"""Windows that may wait at most: 20 MB."""
+MOST_WAITING = 128
+"""Windows that may wait at most on a robot: 20 MB."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,12 @@ class Hearing:
         tracking: TrackingConfig,
         monotonic: Callable[[], float],
         voices: Voices | None = None,
+        most_waiting: int | None = MOST_WAITING,
     ) -> None:
         """`monotonic` gives seconds that never go back; latencies are measured with it.
 
-        `voices` are told of every window that is judged, to learn from it.
+        `voices` are told of every window that is judged, to learn from it. Of more than
+        `most_waiting` windows the oldest are dropped; None where nobody waits for the newest.
         """
         rate = classifier.bundle.features.rate
         hop = max(1, round(config.hop_s * rate))
@@ -125,6 +127,7 @@ class Hearing:
         self.mute = Mute(config.mute_tail_s, config.mute_limit_s)
         self.counts: Counter[str] = Counter()
         self._hop = hop
+        self._most_waiting = most_waiting
         self._window_ns = classifier.window * SECOND // rate
         self._monotonic = monotonic
         self._waiting: deque[tuple[float, Window]] = deque()
@@ -144,8 +147,10 @@ class Hearing:
         windows, remarks = self.stream.push(data, fmt, stamp_ns, now_ns)
         self.counts["chunks"] += 1
         self._waiting.extend((arrived, window) for window in windows)
-        excess = len(self._waiting) - _MOST_WAITING
-        return remarks + self._drop(excess, f"more than {_MOST_WAITING} windows waited")
+        if self._most_waiting is not None:
+            excess = len(self._waiting) - self._most_waiting
+            remarks += self._drop(excess, f"more than {self._most_waiting} windows waited")
+        return remarks
 
     def drop_old(self) -> list[Remark]:
         """Drop the windows that came too long ago: newest wins."""

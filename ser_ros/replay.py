@@ -93,7 +93,7 @@ class _Ear:
         """Of the sound, by its stamps; a clock that is set in between makes years of it."""
         self.heard_ns = 0
         """Length of the sound, gaps left out."""
-        self._hearing = Hearing(classifier, config, tracking, time.perf_counter)
+        self._hearing = Hearing(classifier, config, tracking, time.perf_counter, most_waiting=None)
         self._format: AudioFormat | None = AudioFormat()  # what the node takes it for, untold
         self._windows: list[Judged] = []
         self._window_s = classifier.bundle.features.window_s

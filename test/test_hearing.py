@@ -156,21 +156,21 @@ def test_memory_is_bounded_even_if_nobody_judges():
     lost_before = 0
     for _ in range(300):
         robot.hear(0.05)
-        assert robot.hearing.waiting <= hearing._MOST_WAITING
-    assert robot.hearing.counts["dropped"] == 300 - hearing._MOST_WAITING
+        assert robot.hearing.waiting <= hearing.MOST_WAITING
+    assert robot.hearing.counts["dropped"] == 300 - hearing.MOST_WAITING
     found = robot.judge_all()
-    assert len(found) == hearing._MOST_WAITING
-    assert sum(h.lost for h in found) == lost_before + (300 - hearing._MOST_WAITING) * 800
+    assert len(found) == hearing.MOST_WAITING
+    assert sum(h.lost for h in found) == lost_before + (300 - hearing.MOST_WAITING) * 800
     assert found[-1].window.stamp_ns + WINDOW_NS == pytest.approx(robot.now_ns, abs=1e6)
 
 
 def test_one_long_chunk_does_not_fill_the_memory():
     robot = Robot(hop_s=0.05, max_age_s=60.0)
     kinds = robot.hear(60.0)
-    assert robot.hearing.waiting <= hearing._MOST_WAITING
+    assert robot.hearing.waiting <= hearing.MOST_WAITING
     assert kinds == ["dropped"]
     total = (60 * RATE - 40_000) // 800 + 1
-    assert robot.hearing.counts["dropped"] == total - hearing._MOST_WAITING
+    assert robot.hearing.counts["dropped"] == total - hearing.MOST_WAITING
 
 
 def test_a_gap_and_a_drop_are_each_counted_once():

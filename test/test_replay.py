@@ -17,7 +17,7 @@ from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
 from ser_ros.errors.bags import BadTrack, NoAudioTopic
 from ser_ros.errors.config import BadValue
-from ser_ros.hearing import HearingConfig
+from ser_ros.hearing import MOST_WAITING, HearingConfig
 from ser_ros.replay import Replay, replay, sound_of
 from ser_ros.report import timeline
 
@@ -80,6 +80,14 @@ def test_every_window_is_judged_as_the_classifier_judges_it(tmp_path, judge):
     again = replay(judge, wanted)
     assert again.sha256 == source.sha256 != replay(judge, Replay(make(tmp_path / "b", 2))).sha256
     assert [w.probabilities for w in again.windows] == [w.probabilities for w in source.windows]
+
+
+def test_no_window_is_dropped_however_many_a_chunk_completes(tmp_path, judge):
+    bag = make(tmp_path / "bag", 0, 1, gap_s=0.0, chunk_s=60.0)
+    source = replay(judge, Replay(bag, hearing=HearingConfig(hop_s=0.01)))
+    assert len(source.windows) > MOST_WAITING
+    assert len(source.windows) == (len(pcm_of(bag)) - judge.window) // (RATE // 100) + 1
+    assert source.remarks == ()
 
 
 def test_a_window_has_the_truth_of_what_covers_half_of_it(tmp_path, judge, voices):
