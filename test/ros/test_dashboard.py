@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from graph import Graph, Process
+from programs import ROOT
 from rcl_interfaces.msg import Log
 
 from ser_ros.audio import AudioFormat, Samples, encode
 from ser_ros.nodes import messages, topics
+from ser_ros.nodes.dashboard import DashboardNode
 
 aiohttp = pytest.importorskip("aiohttp", reason="it is in the extra web")
 
@@ -77,6 +79,22 @@ class Page:
         for word in words:
             send = self._socket.send_bytes if isinstance(word, bytes) else self._socket.send_json
             self._run(send(word))
+
+
+def test_the_readme_has_every_parameter_with_its_default() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| dashboard \| (.*?) \| (.*?) \|", text, re.M)
+    told = {
+        name.strip("`"): default.strip("`")
+        for names, defaults in rows
+        for name, default in zip(names.split(", "), defaults.split(", "), strict=True)
+    }
+    assert told == {
+        spec.name: spec.default
+        if isinstance(spec.default, str) and spec.default
+        else json.dumps(spec.default).removesuffix(".0")
+        for spec in DashboardNode.SPECS
+    }
 
 
 def test_the_page_is_told_what_the_nodes_say(graph: Graph, long_speech: Samples) -> None:
