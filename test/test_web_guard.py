@@ -265,10 +265,14 @@ def test_all_addresses_are_those_of_ipv4_too() -> None:
 # ── the command ───────────────────────────────────────────────────────────────────────────────
 
 
+SOON = ("--runtime", "onnxruntime")
+"""It starts in half the time of the fastest one."""
+
+
 def started(*words: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
     """Start the command; return it and the address that it tells."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "ser_ros", "web", "--port", "0", *words],
+        [sys.executable, "-m", "ser_ros", "web", "--port", "0", *SOON, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -93,7 +93,7 @@ def test_a_dropped_connection_comes_back_and_leaves_a_gap(double, judge, voices,
     expect(page.locator("#link")).to_have_text("Connected")
     double.hang_up()
     expect(page.locator("#link")).to_contain_text("Not connected")
-    page.wait_for_timeout(800)
+    page.wait_for_timeout(500)  # long enough for a gap that can be seen
     double.take_up()
     expect(page.locator("#link")).to_have_text("Connected", timeout=WAIT_MS)
     expect(page.locator("#missed")).to_have_text(re.compile(r"Missed: \d+ s"))
@@ -167,7 +167,7 @@ def test_a_server_without_ros_offers_to_try_a_voice(judge, opened):
 # ── try a voice ───────────────────────────────────────────────────────────────────────────────
 
 
-def record(page: Page, seconds: float = 3) -> None:
+def record(page: Page, seconds: float = 1) -> None:
     page.click("#record")
     page.wait_for_function(
         "least => (([m, s]) => 60 * m + +s >= least)"
@@ -188,7 +188,7 @@ def test_a_voice_is_recorded_and_answered(double, opened, tmp_path):
         assert painted(page, f"#answer .{name}"), name
     assert fits(page)
     answer = double.answers["1"]["answer"]
-    assert answer["duration_s"] >= 3
+    assert answer["duration_s"] >= 1
     assert answer["level_dbfs"] > -45, "the microphone's sound did not arrive"
     with page.expect_download() as download:
         page.get_by_role("button", name="PNG").click()
@@ -238,7 +238,7 @@ def test_a_baseline_is_taken_into_account_and_left_out_again(double, opened, spo
     page = opened(double.url + "#try")
     page.click("#baseline")
     page.wait_for_function(
-        "() => /[1-8] s left/.test(document.getElementById('baseline').textContent)"
+        "() => /[1-9] s left/.test(document.getElementById('baseline').textContent)"
     )
     page.click("#baseline")
     expect(page.locator("#baseline-state")).to_contain_text("In use")
@@ -279,9 +279,9 @@ def test_a_file_that_is_too_large_is_not_sent(double, opened, tmp_path):
 def test_an_answer_is_deleted_on_demand(double, opened, spoken):
     page = opened(double.url + "#try")
     page.set_input_files("#file", spoken)
-    page.get_by_role("button", name="Delete now").click()
+    with page.expect_response(lambda answer: answer.request.method == "DELETE"):
+        page.get_by_role("button", name="Delete now").click()
     expect(page.locator("#answer")).to_be_hidden()
-    page.wait_for_timeout(200)
     assert double.answers == {}
 
 
@@ -313,8 +313,8 @@ def test_the_phone_is_the_robots_microphone_with_a_sign(double, judge, voices, o
     expect(page.locator("#on-air")).to_be_visible()
     page.click("#phone-stop")
     expect(page.locator("#on-air")).to_be_hidden()
-    page.wait_for_timeout(300)
-    assert double.microphone[-1] == "closed"
+    while double.microphone[-1] != "closed":
+        page.wait_for_timeout(20)
 
 
 def test_a_refused_microphone_is_explained(double, opened):

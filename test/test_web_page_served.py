@@ -31,7 +31,8 @@ class Command:
 @pytest.fixture(scope="module")
 def command(tmp_path_factory) -> Iterator[Command]:
     folder = tmp_path_factory.mktemp("saved")
-    words = [sys.executable, "-u", "-m", "ser_ros", "web", "--port", "0", "--save-folder", folder]
+    words = [sys.executable, "-u", "-m", "ser_ros", "web", "--port", "0"]
+    words += ["--runtime", "onnxruntime", "--save-folder", str(folder)]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         found = None
