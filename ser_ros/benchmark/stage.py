@@ -177,7 +177,8 @@ class Audience:
 
     def close(self) -> None:
         assert self._process.stdin
-        self._process.stdin.close()  # its sign to end
+        with suppress(BrokenPipeError):  # it has ended, and left something unread
+            self._process.stdin.close()  # its sign to end
         graph.end(self._process)
         self._reader.shutdown()
 

@@ -117,17 +117,28 @@ def test_a_short_run_with_two_viewers(run: Callable[..., Run], tmp_path: Path) -
         assert words in done.output
 
 
+def begin(run: Callable[..., Run]) -> tuple[Run, dict[str, int]]:
+    """Start a long run; return it, and its processes by what they are, once all are there."""
+    begun = run("--viewers", "2", "--seconds", "600", "--rounds", "300")
+
+    def processes() -> dict[str, int]:
+        return {
+            name: pid
+            for pid, words in begun.family().items()
+            for name in (*(f"nodes.{node}" for node in NODES), "benchmark.audience")
+            if name in words
+        }
+
+    until(lambda: len(processes()) == 4 or begun.process.poll() is not None, lambda: begun.output)
+    assert begun.process.poll() is None, begun.output
+    return begun, processes()
+
+
 @pytest.mark.parametrize("how", ["ctrl-c", "termination"])
 def test_ended_early_it_leaves_no_process(
     run: Callable[..., Run], tmp_path: Path, how: str
 ) -> None:
-    begun = run("--viewers", "2", "--seconds", "600")
-
-    def looks_on() -> bool:
-        return any("benchmark.audience" in words for words in begun.family().values())
-
-    until(lambda: looks_on() or begun.process.poll() is not None, lambda: begun.output)
-    assert begun.process.poll() is None, begun.output
+    begun, _ = begin(run)
     if how == "ctrl-c":
         os.killpg(begun.process.pid, signal.SIGINT)
     else:
@@ -137,3 +148,21 @@ def test_ended_early_it_leaves_no_process(
     assert "interrupted" in begun.output
     assert "Traceback" not in begun.output
     assert list(tmp_path.glob("ser_ros-benchmark-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nodes.dashboard", "The node dashboard ended with exit code -9."),
+        ("benchmark.audience", "The viewers cannot look on."),
+    ],
+)
+def test_a_process_that_is_lost_ends_it_with_a_sentence(
+    run: Callable[..., Run], name: str, sentence: str
+) -> None:
+    begun, processes = begin(run)
+    os.kill(processes[name], signal.SIGKILL)
+    assert begun.process.wait(3 * LONG_S) == 1
+    assert sentence in begun.output
+    assert "Traceback" not in begun.output
+    assert begun.family() == {}
