@@ -217,21 +217,22 @@ def test_playing_moves_a_cursor_over_the_pictures(double, opened, spoken):
     )
 
 
-def test_a_file_is_dropped(double, opened, voices):
-    page = opened(double.url + "#try", size=DESK)
+def test_a_file_of_a_very_long_name_is_dropped(double, opened, voices):
+    page = opened(double.url + "#try")
     short = io.BytesIO()
     soundfile.write(short, voices[0][:8000], NETWORK_RATE, format="WAV")
     page.evaluate(
         """async bytes => {
           const data = new DataTransfer();
-          data.items.add(new File([new Uint8Array(bytes)], 'dropped.wav'));
+          data.items.add(new File([new Uint8Array(bytes)], 'dropped_'.repeat(15) + '.wav'));
           document.getElementById('drop').dispatchEvent(
             new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
         }""",
         list(short.getvalue()),
     )
     page.wait_for_selector("#answer:not([hidden])")
-    expect(page.locator("#answer")).to_contain_text("dropped.wav")
+    expect(page.locator("#answer")).to_contain_text("dropped_.wav")
+    assert fits(page)
 
 
 def test_a_baseline_is_taken_into_account_and_left_out_again(double, opened, spoken):
@@ -329,8 +330,9 @@ def test_a_refused_microphone_is_explained(double, opened):
 
 
 def test_a_first_time_user_reads_what_it_cannot_tell(double, opened):
-    page = opened(double.url, told=False)
+    page = opened(double.url, told=False, size={"width": 360, "height": 640})
     expect(page.locator("#first")).to_be_visible()
+    expect(page.locator("#understood")).to_be_in_viewport(ratio=1)
     expect(page.locator("#first")).to_contain_text("not what a person feels")
     assert violations(page) == []
     page.keyboard.press("Escape")
