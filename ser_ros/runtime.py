@@ -110,12 +110,18 @@ RUNTIMES: dict[str, Callable[[Bundle, int], Runtime]] = {
 CHOICES = ("auto", *RUNTIMES)
 
 
-def open_runtime(bundle: Bundle, name: str = "auto", threads: int = 1) -> Runtime:
-    """Load the network. Raises `RuntimeUnavailable`, or `BundleMismatch` where it does not fit."""
+def chosen(name: str) -> str:
+    """Return which runtime `auto` is here; another name stays. Raises `BadValue`."""
     if name not in CHOICES:
         raise BadValue("runtime", name, f"one of {', '.join(CHOICES)}")
     if name == "auto":
-        name = "openvino" if find_spec("openvino") else "onnxruntime"
+        return "openvino" if find_spec("openvino") else "onnxruntime"
+    return name
+
+
+def open_runtime(bundle: Bundle, name: str = "auto", threads: int = 1) -> Runtime:
+    """Load the network. Raises `RuntimeUnavailable`, or `BundleMismatch` where it does not fit."""
+    name = chosen(name)
     try:
         runtime = RUNTIMES[name](bundle, threads)
     except (ImportError, MissingExtra) as error:

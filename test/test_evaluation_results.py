@@ -56,7 +56,7 @@ def results():
     row = {"uar": interval(0.6), "lost": interval(0.05, 0.02), "no_speech": 3, "n": 400}
     split = {"name": "fold 0", "kind": "fold", "clips": 400, "speakers": 24}
     made = {
-        "about": origin("python -m ser_ros study", 7) | {"commit": "0123abc"},
+        "about": origin("python -m ser_ros study", 7, "onnxruntime") | {"commit": "0123abc"},
         "labels": list(LABELS),
         "splits": [split, {**split, "kind": "corpus"}],
         "notes": [],

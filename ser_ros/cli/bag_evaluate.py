@@ -16,6 +16,7 @@ from ser_ros.cli.options import add_model_arguments, positive
 from ser_ros.errors.bags import NoBagHeard
 from ser_ros.errors.config import BadValue
 from ser_ros.hearing import HearingConfig
+from ser_ros.runtime import chosen
 
 if TYPE_CHECKING:
     from ser_ros.evaluation.judged import Source
@@ -88,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
     if not sources:
         raise NoBagHeard(len(jobs))
     command = shlex.join(["python", "-m", "ser_ros", *sys.argv[1:]])
-    about = origin(command, options.seed)
+    about = origin(command, options.seed, jobs[0].runtime)
     if options.report:
         content = write_report(sources, bundle, about, options.report, failures)
         if options.work is None and work is not None:
@@ -124,7 +125,7 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
         Job(
             Replay(bag, _track(options.labels, bag, len(options.bags)), options.audio, hearing),
             model,
-            options.runtime,
+            chosen(options.runtime),
             options.threads,
             uncertain_below=options.uncertain_below,
         )

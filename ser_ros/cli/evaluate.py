@@ -40,6 +40,7 @@ from ser_ros.files import write_text
 from ser_ros.labels import NEUTRAL
 from ser_ros.report.files import report_files
 from ser_ros.report.folder import PAGE, check_place
+from ser_ros.runtime import chosen
 from ser_ros.voices import MODES, NONE
 
 HELP = "score a model on labelled recordings"
@@ -115,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
         left_out = () if options.noise_folder else NOISES
         names = [name for name in CONDITIONS if name in names or name not in left_out]
     changed = conditions(names, options.noise_folder, options.seed)
-    task = Task(find_bundle(options.model), runtime=options.runtime, threads=options.threads)
+    task = Task(find_bundle(options.model), runtime=chosen(options.runtime), threads=options.threads)
     evaluation = _Evaluation(options, task)
     bundle = evaluation.classifier.bundle
 
@@ -170,7 +171,7 @@ def run(options: argparse.Namespace) -> int:
         _write_results(options, task, clips)
     if options.report:
         command = shlex.join(["python", "-m", "ser_ros", *sys.argv[1:]])
-        told = origin(command, options.seed)
+        told = origin(command, options.seed, task.runtime)
         scored = [item.clip for item in items]
         report_files(task, scored, Path(options.manifest), told, options.report, options.jobs)
         print(f"\nThe report is {options.report / PAGE}.")
@@ -203,6 +204,7 @@ def _write_results(options: argparse.Namespace, task: Task, clips: list[Clip]) -
                 f"PATH/{value.name}" if isinstance(value, Path) and value.is_absolute() else value
             )
             words += [f"--{option.replace('_', '-')}", str(told)]
+    words += ["--runtime", task.runtime]
     with ExitStack() as stack:
         work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         measure(
@@ -214,6 +216,7 @@ def _write_results(options: argparse.Namespace, task: Task, clips: list[Clip]) -
             options.seed,
             " ".join(words),
             make_adapter=baseline.make_adapter,
+            runtime=task.runtime,
         )
     print(f"\nThe figures are in {options.results / 'RESULTS.md'}.")
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 
@@ -16,11 +13,11 @@ from ser_ros.audio import Samples
 from ser_ros.classifier import Classifier
 from ser_ros.corpora import Clip
 from ser_ros.display import progress
-from ser_ros.errors import SerError
 from ser_ros.errors.audio import AudioError
 from ser_ros.evaluation.judged import Judged, Sound, Source
 from ser_ros.evaluation.judging import Task, classifier_of
 from ser_ros.framing import windows_of
+from ser_ros.processes import each
 
 _CHUNK = 16
 """Clips that a process is given at a time."""
@@ -32,14 +29,15 @@ def judge_files(
     """Judge the windows of clips, as `Classifier.clip` cuts them.
 
     Returns a source for each clip that can be read, named by its path below `root` (absolute, and
-    above all of them), and a sentence for each of the others. Raises `BundleError`.
+    above all of them), and a sentence for each of the others. Raises `BundleError` or
+    `ProcessLost`.
     """
     parts = [(task, clips[i : i + _CHUNK], root) for i in range(0, len(clips), _CHUNK)]
     rate = classifier_of(task).bundle.features.rate
-    found: list[Source | str] = []
-    with _mapped(min(jobs, len(parts))) as each:
-        for part, _ in zip(each(parts), progress(parts, "judging, for the report"), strict=False):
-            found += part
+    judged = each(_judge_part, parts, jobs, "judged clips", kept=False)
+    shown = progress(parts, "judging, for the report")
+    by_part = dict(done for _, done in zip(shown, judged, strict=True))
+    found = [one for index in range(len(parts)) for one in by_part[index]]
     sources = [
         replace(source, sound=sound_of(Path(source.path), rate))
         for source in found
@@ -112,21 +110,3 @@ def _judge_part(part: Part) -> list[Source | str]:
         except AudioError as error:
             found.append(str(error))
     return found
-
-
-def _judge_part_elsewhere(part: Part) -> list[Source | str]:
-    """Judge in a process of its own, whose errors must come back with nothing but a sentence."""
-    try:
-        return _judge_part(part)
-    except SerError as error:
-        raise SerError(str(error)) from None
-
-
-@contextmanager
-def _mapped(jobs: int) -> Iterator[Callable[[list[Part]], Iterator[list[Source | str]]]]:
-    if jobs <= 1:
-        yield lambda parts: map(_judge_part, parts)
-        return
-    # Ctrl-C is for the process that a person started; it ends these.
-    with get_context("spawn").Pool(jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
-        yield lambda parts: pool.imap(_judge_part_elsewhere, parts)

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -25,14 +22,13 @@ from ser_ros.audio import Samples
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
 from ser_ros.display import progress
-from ser_ros.errors import SerError
 from ser_ros.errors.audio import AudioError
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation.clips import Heard, Item
 from ser_ros.evaluation.conditions import Condition, without_ends
 from ser_ros.files import written_aside
 from ser_ros.framing import windows_of
-from ser_ros.processes import one_thread_each
+from ser_ros.processes import each
 
 _CHUNK = 32
 """Clips that are kept in a file: what an interruption loses at most, for each process."""
@@ -69,7 +65,7 @@ def judge(
 ) -> Judged:
     """Judge clips; those that `work` has from before are not judged again.
 
-    Raises `BundleError`, or `CannotWrite` for a `work` that cannot be written to.
+    Raises `BundleError`, `CannotWrite` for a `work` that cannot be written to, or `ProcessLost`.
     """
     chunks = [tuple(items[i : i + _CHUNK]) for i in range(0, len(items), _CHUNK)]
     sha256 = Bundle.load(task.bundle).sha256
@@ -82,13 +78,14 @@ def judge(
             missing.append(index)
         else:
             found[index] = part
-    with _workers(min(jobs, len(missing))) as each:
-        results = each([(task, sha256, chunks[index]) for index in missing])
-        for index, part in zip(progress(missing, what or "judging"), results, strict=False):
-            found[index] = part
-            path = kept[index]
-            if path is not None:
-                _write(path, part)
+    tasks = [(task, sha256, chunks[index]) for index in missing]
+    parts = each(_judge_chunk, tasks, jobs, "judged clips", kept=work is not None)
+    for _, (number, part) in zip(progress(missing, what or "judging"), parts, strict=True):
+        index = missing[number]
+        found[index] = part
+        path = kept[index]
+        if path is not None:
+            _write(path, part)
     everything = [h for index in range(len(chunks)) for h in found[index]]
     return Judged(
         [h for h in everything if isinstance(h, Heard)],
@@ -145,14 +142,6 @@ def _judge_chunk(chunk: Chunk) -> Part:
     return found
 
 
-def _judge_chunk_elsewhere(chunk: Chunk) -> Part:
-    """Judge in a process of its own, whose errors must come back with nothing but a sentence."""
-    try:
-        return _judge_chunk(chunk)
-    except SerError as error:
-        raise SerError(str(error)) from None
-
-
 def load(item: Item, rate: int) -> Samples:
     """Read what a clip is made of. Raises `AudioError`."""
     if not item.parts:
@@ -165,18 +154,6 @@ def load(item: Item, rate: int) -> Samples:
 def name_of(item: Item) -> str:
     """Return what a clip is called wherever its corpus lies."""
     return f"{item.clip.corpus} {item.clip.speaker} {item.clip.path.name}"
-
-
-@contextmanager
-def _workers(jobs: int) -> Iterator[Callable[[list[Chunk]], Iterator[Part]]]:
-    """Give a map over chunks; with one job it is this process."""
-    if jobs <= 1:
-        yield lambda chunks: map(_judge_chunk, chunks)
-        return
-    # Ctrl-C is for the process that a person started; it ends these.
-    told = (signal.SIGINT, signal.SIG_IGN)
-    with one_thread_each(), get_context("spawn").Pool(jobs, signal.signal, told) as pool:
-        yield lambda chunks: pool.imap(_judge_chunk_elsewhere, chunks)
 
 
 # ── in the folder ─────────────────────────────────────────────────────────────────────────────

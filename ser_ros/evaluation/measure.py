@@ -30,15 +30,17 @@ def measure(
     command: str = "",
     limit: int = LIMIT,
     make_adapter: MakeAdapter | None = None,
+    runtime: str = "onnxruntime",
 ) -> dict[str, Any]:
     """Measure everything, write `RESULTS.md` and its pictures to `out`, and return the figures.
 
     `work` keeps what was heard, so that the same call goes on where it was interrupted, and
-    `results.json`. `command` is what a reader types to get the same figures.
+    `results.json`. `command` is what a reader types to get the same figures; `runtime`
+    computes the network.
     """
-    study = Study(splits, work, jobs, seed)
+    study = Study(splits, work, jobs, seed, runtime)
     results: dict[str, Any] = {
-        "about": origin(command, seed),
+        "about": origin(command, seed, runtime),
         "labels": list(study.labels),
         "splits": [_told(side) for side in study.sides],
         "notes": study.notes,

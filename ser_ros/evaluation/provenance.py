@@ -11,7 +11,7 @@ from typing import Any
 
 from ser_ros import __version__
 
-_PACKAGES = ("numpy", "onnxruntime", "scikit-learn", "scipy", "pyroomacoustics")
+_PACKAGES = ("numpy", "onnxruntime", "openvino", "scikit-learn", "scipy", "pyroomacoustics")
 
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -45,8 +45,8 @@ def _git(folder: Path, *words: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def origin(command: str, seed: int) -> dict[str, Any]:
-    """Return what a reader needs to get the same figures."""
+def origin(command: str, seed: int, runtime: str) -> dict[str, Any]:
+    """Return what a reader needs to get the same figures; `runtime` computed the network."""
     versions = {"ser_ros": __version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -57,6 +57,7 @@ def origin(command: str, seed: int) -> dict[str, Any]:
         "command": command,
         "commit": commit(),
         "seed": seed,
+        "runtime": runtime,
         "versions": versions,
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
     }

@@ -61,6 +61,7 @@ def head(results: Results) -> str:
         f"| commit | {about['commit']} |",
         f"| split | {_split_sentence(splits)} |",
         f"| seed | {about['seed']} |",
+        f"| runtime | {about['runtime']} |",
         f"| versions | {versions} |",
         f"| machine | {about['machine']} |",
     ]
