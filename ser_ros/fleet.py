@@ -8,14 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cache, lru_cache
-from multiprocessing import get_context
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +20,10 @@ from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
 from ser_ros.errors import SerError
 from ser_ros.errors.config import BadValue
-from ser_ros.errors.machine import CannotWrite, MissingExtra, ProcessLost
+from ser_ros.errors.machine import CannotWrite, MissingExtra
 from ser_ros.evaluation.judged import Judged, Source
 from ser_ros.files import write_text
-from ser_ros.processes import one_thread_each
+from ser_ros.processes import each
 from ser_ros.replay import Replay, digest, replay
 
 PACKAGE = Path(__file__).resolve().parent
@@ -77,11 +72,15 @@ def hear_all(
             work.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CannotWrite(work, error.strerror or str(error)) from error
+    hear = partial(_hear, work=work)
     outcomes: dict[int, Outcome] = {}
-    with _map(len(jobs), processes, dask) as over:
-        for index, outcome in over(_hear, [(job, work) for job in jobs]):
-            outcomes[index] = outcome
-            heard(jobs[index], outcome)
+    if dask:
+        done = _each_on_cluster(dask, hear, jobs)
+    else:
+        done = each(hear, jobs, processes, "heard bags", kept=work is not None)
+    for index, outcome in done:
+        outcomes[index] = outcome
+        heard(jobs[index], outcome)
     return [outcomes[index] for index in range(len(jobs))]
 
 
@@ -186,50 +185,16 @@ def _read(path: Path) -> Source | None:
         return None
 
 
-# ── the map ───────────────────────────────────────────────────────────────────────────────────
-
-Task = tuple[Job, Path | None]
-Hear = Callable[[Job, Path | None], Outcome]
-Over = Callable[[Hear, list[Task]], Iterator[tuple[int, Outcome]]]
-"""From what to do with each task to the outcomes, as they come, with the index of the task."""
+# ── the cluster ───────────────────────────────────────────────────────────────────────────────
 
 
-@contextmanager
-def _map(tasks: int, processes: int, dask: str) -> Iterator[Over]:
-    if dask:
-        with _cluster(dask) as over:
-            yield over
-    elif min(processes, tasks) > 1:
-        # Ctrl-C is for the process that a person started; it ends these.
-        told = (signal.SIGINT, signal.SIG_IGN)
-        with (
-            one_thread_each(),
-            ProcessPoolExecutor(
-                min(processes, tasks), get_context("spawn"), signal.signal, told
-            ) as pool,
-        ):
-            yield lambda hear, jobs: _in_processes(pool, hear, jobs)
-    else:
-        yield lambda hear, jobs: ((i, hear(*job)) for i, job in enumerate(jobs))
-
-
-def _in_processes(
-    pool: ProcessPoolExecutor, hear: Hear, jobs: list[Task]
+def _each_on_cluster(
+    address: str, hear: Callable[[Job], Outcome], jobs: Sequence[Job]
 ) -> Iterator[tuple[int, Outcome]]:
-    futures = {pool.submit(hear, *job): i for i, job in enumerate(jobs)}
-    try:
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BrokenProcessPool as error:
-        raise ProcessLost("heard bags", "--jobs") from error
-    except BaseException:  # Ctrl-C does not wait for what nobody will see
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
+    """Like `processes.each`, on a Dask cluster whose workers see the same files at the same paths.
 
-
-@contextmanager
-def _cluster(address: str) -> Iterator[Over]:
-    """Give a map over a Dask cluster, whose workers see the same files under the same paths."""
+    Raises `MissingExtra`, or `BadValue` for a cluster that cannot be asked.
+    """
     try:
         from distributed import Client
         from distributed import as_completed as as_dask_completes
@@ -241,8 +206,8 @@ def _cluster(address: str) -> Iterator[Over]:
         expected = "the address of a Dask scheduler that answers, such as tcp://host:8786"
         raise BadValue("--dask", address, expected) from error
 
-    def over(hear: Hear, jobs: list[Task]) -> Iterator[tuple[int, Outcome]]:
-        futures = {client.submit(hear, *job, pure=False): i for i, job in enumerate(jobs)}
+    with client:
+        futures = {client.submit(hear, job, pure=False): i for i, job in enumerate(jobs)}
         for future in as_dask_completes(futures):
             try:
                 outcome = future.result()
@@ -252,9 +217,6 @@ def _cluster(address: str) -> Iterator[Over]:
                 expected = "workers that have this version of ser_ros, and memory for a bag"
                 raise BadValue("--dask", f"{address} ({_first(error)})", expected) from error
             yield futures[future], outcome
-
-    with client:
-        yield over
 
 
 def _first(error: Exception) -> str:

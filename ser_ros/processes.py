@@ -3,15 +3,77 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
+from multiprocessing import active_children, get_context
+from typing import TypeVar
+
+from ser_ros.errors import SerError
+from ser_ros.errors.machine import ProcessLost
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """What libraries of linear algebra ask once, when they are loaded."""
 
 
+def each(
+    function: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, did: str, kept: bool
+) -> Iterator[tuple[int, Result]]:
+    """Yield what came of each task, with its index, as it is done, by `jobs` processes.
+
+    With one job or task it is this process; from another one, an error of ours comes back as a
+    `SerError` with its sentence. After an interruption, or where nobody asks any more, the
+    processes are ended. Raises `ProcessLost` where one died: `did` says in words what it did, and
+    `kept` whether what came until then is on the disk.
+    """
+    jobs = min(jobs, len(tasks))
+    if jobs <= 1:
+        yield from enumerate(map(function, tasks))
+        return
+    others = set(active_children())
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _prepare)
+    done = False
+    try:
+        with _one_thread_each():
+            do = partial(_do, function)
+            futures = {pool.submit(do, task): index for index, task in enumerate(tasks)}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+        done = True
+    except BrokenProcessPool as error:
+        raise ProcessLost(did, "--jobs", kept) from error
+    finally:
+        # The pool alone would first do all that it has taken in.
+        for process in () if done else set(active_children()) - others:
+            process.terminate()
+        pool.shutdown(cancel_futures=not done)
+
+
+def _prepare() -> None:
+    # Ctrl-C is for the process that a person started; it ends these.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # As an exception, so that files that were unpacked for the moment are deleted.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+def _do(function: Callable[[Task], Result], task: Task) -> Result:
+    try:
+        return function(task)
+    except SerError as error:
+        raise SerError(str(error)) from None  # the others are not made of a sentence alone
+    except SystemExit:
+        os._exit(1)  # the pool would go on with the next task
+
+
 @contextmanager
-def one_thread_each() -> Iterator[None]:
+def _one_thread_each() -> Iterator[None]:
     """Let processes that are spawned within the block compute on one thread each.
 
     Otherwise each takes one per core for numpy's products alone; two such processes on two cores

@@ -100,25 +100,41 @@ def test_other_code_hears_anew(tmp_path, model, bags, monkeypatch):
     assert len(list(work.iterdir())) == 2
 
 
-def test_an_interrupted_evaluation_goes_on_where_it_stopped(tmp_path, model, bags):
-    report = tmp_path / "report"
-    command = [sys.executable, "-m", "ser_ros", "bag", "evaluate", *map(str, bags)]
-    command += ["--model", str(model), "--report", str(report)]
+def interrupted(work: Path, *words: object) -> None:
+    """Run `bag evaluate`, and interrupt it as soon as something is kept."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    work = tmp_path / "report.work"
-    while process.poll() is None and not (work.is_dir() and any(work.glob("*.json"))):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    command = [sys.executable, "-m", "ser_ros", "bag", "evaluate", *map(str, words)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not kept(work):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
     assert process.returncode == 130, told
     assert "interrupted" in told
+
+
+def kept(work: Path) -> list[Path]:
+    return list(work.glob("[0-9a-f]*.json"))
+
+
+def test_an_interrupted_evaluation_goes_on_where_it_stopped(ser_ros, tmp_path, model, bags):
+    report, work = tmp_path / "report", tmp_path / "report.work"
+    words = (*bags, "--model", model, "--report", report)
+    interrupted(work, *words)
     assert not report.exists()
-    assert any(work.glob("*.json"))
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert kept(work)
+    done = ser_ros("bag", "evaluate", *words)
     assert done.returncode == 0, done.stderr
     assert len(json.loads((report / "report.json").read_text())["sources"]) == 3
     assert not work.exists()
+
+
+def test_ctrl_c_waits_for_no_bag(tmp_path, model, bags):
+    long = [make(tmp_path / f"long-{n}") for n in range(3)]
+    words = ("--model", model, "--work", tmp_path / "work", "--jobs", 2, "--hop", 0.02)
+    interrupted(tmp_path / "work", bags[0], *long, *words)
+    assert len(kept(tmp_path / "work")) == 1
+    assert len(list((tmp_path / "work").iterdir())) == 1
 
 
 def test_a_cluster_hears_what_one_process_hears(tmp_path, model, bags):

@@ -1,22 +1,79 @@
-"""Processes side by side do not take the cores from one another."""
+"""Processes side by side: what comes of them, and how they end."""
 
 from __future__ import annotations
 
 import os
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+import signal
+import time
+from multiprocessing import active_children
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from ser_ros.processes import one_thread_each
+import pytest
+
+from ser_ros.errors import SerError
+from ser_ros.errors.machine import CannotWrite, ProcessLost
+from ser_ros.processes import each
 
 
-def test_a_process_that_is_spawned_within_computes_on_one_thread(monkeypatch):
+def refuse(place: str) -> None:
+    raise CannotWrite(place, "no room")
+
+
+def hold(folder: Path) -> None:
+    """Sleep within a folder for the moment; what is there says that it has begun."""
+    with TemporaryDirectory(dir=folder):
+        time.sleep(60)
+
+
+def test_each_task_has_its_result_and_what_cannot_be_used_is_a_sentence():
+    words = ["a", "bb", "ccc"]
+    for jobs in (1, 2):
+        assert sorted(each(len, words, jobs, "counted", False)) == [(0, 1), (1, 2), (2, 3)]
+        with pytest.raises(SerError, match=r"'a' cannot be written \(no room\)"):
+            list(each(refuse, words, jobs, "refused", False))
+    assert list(each(len, [], 2, "counted", False)) == []
+
+
+def test_a_process_computes_on_one_thread(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    with one_thread_each(), ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        found = [
-            pool.submit(os.getenv, name).result()
-            for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-        ]
-    assert found == ["1", "1"]
+    names = ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"]
+    assert sorted(each(os.getenv, names, 2, "asked", False)) == [(0, "1"), (1, "1")]
     assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
     assert "OMP_NUM_THREADS" not in os.environ
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_process_that_is_killed_is_told_and_not_waited_for(kept):
+    with pytest.raises(ProcessLost, match=r"A process that slept .* number of --jobs") as told:
+        list(each(os._exit, [9] * 4, 2, "slept", kept))
+    assert ("what was done is kept" in str(told.value)) is kept
+
+
+def test_an_interruption_ends_the_processes_which_clear_up(tmp_path):
+    others = set(active_children())
+
+    def look(*_: object) -> None:
+        if len(list(tmp_path.iterdir())) == 2:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(each(hold, [tmp_path] * 6, 2, "slept", False))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert list(tmp_path.iterdir()) == []
+    assert set(active_children()) <= others
+
+
+def test_who_asks_no_more_ends_the_processes():
+    others = set(active_children())
+    results = each(time.sleep, [0, 60, 60, 60], 2, "slept", False)
+    assert next(results) == (0, None)
+    results.close()
+    assert set(active_children()) <= others

@@ -29,8 +29,9 @@ class MissingExtra(MachineError):
 
 
 class ProcessLost(MachineError):
-    def __init__(self, did: str, option: str) -> None:
+    def __init__(self, did: str, option: str, kept: bool = True) -> None:
         super().__init__(
-            f"A process that {did} was ended from outside, maybe for want of memory; what was done "
-            f"is kept: begin again with a smaller number of {option}."
+            f"A process that {did} was ended from outside, maybe for want of memory; "
+            f"{'what was done is kept: ' if kept else ''}begin again with a smaller number of "
+            f"{option}."
         )
