@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache, partial
 from pathlib import Path
@@ -28,6 +30,9 @@ from ser_ros.replay import Replay, digest, replay
 
 PACKAGE = Path(__file__).resolve().parent
 """Where the code is that hears."""
+
+_KEPT = re.compile(r"[0-9a-f]{24}\.json")
+"""What `_key` makes the name of."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,15 @@ def _loaded(
 
 
 # ── what is kept ──────────────────────────────────────────────────────────────────────────────
+
+
+def forget(work: Path) -> None:
+    """Delete what `hear_all` kept, and the folder if nothing else is in it."""
+    with suppress(OSError):
+        for path in work.iterdir():
+            if _KEPT.fullmatch(path.name):
+                path.unlink()
+        work.rmdir()
 
 
 def _key(job: Job) -> str:

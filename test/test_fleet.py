@@ -89,6 +89,20 @@ def test_what_was_heard_is_not_heard_again(tmp_path, model, bags):
     assert labels <= {"uncertain", "no_speech"}
 
 
+def test_what_was_kept_is_forgotten_and_nothing_else(ser_ros, tmp_path, model, bags):
+    report, work = tmp_path / "monday", tmp_path / "monday.work"
+    work.mkdir()
+    (work / "thesis.json").write_text("mine")
+    done = ser_ros("bag", "evaluate", bags[0], "--model", model, "--report", report)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in work.iterdir()] == ["thesis.json"]
+    (work / "thesis.json").unlink()
+    hear_all(jobs(model, bags[:1]), work)
+    fleet.forget(work)
+    fleet.forget(work)
+    assert not work.exists()
+
+
 def test_other_code_hears_anew(tmp_path, model, bags, monkeypatch):
     work, code = tmp_path / "work", tmp_path / "code"
     code.mkdir()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -71,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     # Only here: the help is there also where rosbags is not.
     from ser_ros.evaluation.provenance import origin
     from ser_ros.evaluation.results import finite
-    from ser_ros.fleet import Failure, hear_all
+    from ser_ros.fleet import Failure, forget, hear_all
     from ser_ros.report.figures import figures
     from ser_ros.report.folder import PAGE, check_place
     from ser_ros.report.words import lead
@@ -93,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     if options.report:
         content = write_report(sources, bundle, about, options.report, failures)
         if options.work is None and work is not None:
-            shutil.rmtree(work, ignore_errors=True)
+            forget(work)
     else:
         content = finite({"model": model_facts(bundle), **figures(sources, bundle, options.seed)})
     if options.json:
