@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,18 @@ def test_imports_point_down():
                 continue
             upward.append(f"{path.relative_to(ROOT)}:{line} imports {imported}")
     assert upward == []
+
+
+def test_the_readme_shows_the_rooms_in_their_order():
+    told = (ROOT / "README.md").read_text(encoding="utf-8").partition("## How it is built")[2]
+    lines = [line.split("|")[1] for line in told.splitlines() if line.startswith("| `")]
+    place = {name: i for i, line in enumerate(lines) for name in re.findall(r"`(\w+)/?`", line)}
+    assert set(place) == set(LEVEL) - {"__main__"}
+    for name, path in modules().items():
+        for imported, line, within in imports(path):
+            own, target = room(name), imported.split(".")[1] if "." in imported else ""
+            if imported.startswith("ser_ros.") and target in place and own in place and not within:
+                assert place[target] <= place[own], f"{path}:{line}"
 
 
 def test_no_circle_within_a_room():
