@@ -280,6 +280,7 @@ def test_a_file_that_is_too_large_is_not_sent(double, opened, tmp_path):
 def test_an_answer_is_deleted_on_demand(double, opened, spoken):
     page = opened(double.url + "#try")
     page.set_input_files("#file", spoken)
+    expect(page.locator("#working")).to_be_in_viewport()
     with page.expect_response(lambda answer: answer.request.method == "DELETE"):
         page.get_by_role("button", name="Delete now").click()
     expect(page.locator("#answer")).to_be_hidden()

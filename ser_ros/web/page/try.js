@@ -117,6 +117,7 @@ export class Trying {
     if (sound.size > upload_mb * MIB) return this.complain({ kind: "too_large" });
     this.asking = new Asking();
     at("working").hidden = false;
+    at("working").scrollIntoView({ block: "nearest" });
     this.showButtons();
     try {
       const query = new URLSearchParams({ name });
