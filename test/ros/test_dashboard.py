@@ -28,7 +28,7 @@ ADDRESS = re.compile(r"The page is at (http://\S+?)/?$", re.M)
 
 
 def serve(graph: Graph, **parameters: object) -> tuple[Process, str]:
-    process = graph.start("dashboard", port=0, **parameters)
+    process = graph.start("dashboard", port=0, runtime="onnxruntime", **parameters)
     graph.until(lambda: ADDRESS.search(process.output), "the address")
     return process, ADDRESS.search(process.output)[1]
 
