@@ -190,6 +190,22 @@ def test_the_files_of_a_split_bag_are_read_in_their_order(tmp_path, metadata):
             assert "split_2.mcap is missing" in bag.remarks[0]
 
 
+@pytest.mark.parametrize(("storage", "chunk"), [("mcap", 1), ("mcap", 99), ("sqlite3", 1)])
+def test_a_clock_that_was_set_back_mixes_nothing(tmp_path, storage, chunk):
+    """Two stretches of sound of which one lies in the time of the other."""
+    times = [START + n * SECOND // 2 for n in (0, 2, 4, 6, 3, 5, 7, 9)]
+    said = [("/audio", ns, sound(ns)) for ns in times]
+    found = messages(write(tmp_path / "a", *said, storage=storage, chunk=chunk))
+    assert [message.log_ns for message in found] == times
+
+
+def test_chunks_of_one_topic_each_are_read_in_the_order_of_time(tmp_path):
+    said = [("/audio", START + n, sound(START)) for n in (1, 3, 5)]
+    said += [("/audio_info", START + n, info()) for n in (0, 2, 4)]
+    found = messages(write(tmp_path / "a", *said, chunk=3))
+    assert [message.log_ns - START for message in found] == list(range(6))
+
+
 def test_chunks_that_mcap_compresses_are_read(tmp_path):
     said = [("/audio", START + n, sound(START + n)) for n in range(5)]
     packed = write(tmp_path / "a", *said, compression="storage", chunk=2)

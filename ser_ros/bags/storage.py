@@ -6,6 +6,7 @@ import sqlite3
 import struct
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from shutil import copyfile
 from typing import Any, Protocol, cast
@@ -62,15 +63,39 @@ class Storage(Protocol):
     def close(self) -> None: ...
 
 
-class _Scanned(McapReader):
-    """An MCAP file in the order in which it was written, where it has no index to sort by."""
+class _Mcap(McapReader):
+    """An MCAP file in the order in which it was written, which is that of receipt.
+
+    Sorted by time, two stretches of sound would lie one within the other after a clock was set back
+    in the middle of a recording.
+    """
 
     def messages(
         self, connections: Collection[Connection], start: int | None = None, stop: int | None = None
     ) -> Any:
-        # rosbags would refuse a clock that was set back in the middle of a recording.
-        read = super().messages if self.chunks else self.messages_scan
+        chunks = sorted(self.chunks, key=lambda chunk: chunk.chunk_start_offset)
+        # Some writers give each topic chunks of its own.
+        by_topic = any(
+            b.message_start_time < a.message_end_time
+            and not a.channel_count.keys() & b.channel_count.keys()
+            for a, b in pairwise(chunks)
+        )
+        read = super().messages if by_topic else self.messages_scan
         return read(connections, start, stop)
+
+
+class _Sqlite(Sqlite3Reader):
+    """An SQLite file in the order in which it was written, as `_Mcap`."""
+
+    def messages(
+        self, connections: Collection[Connection], start: int | None = None, stop: int | None = None
+    ) -> Any:
+        assert self.dbconn
+        wanted = {connection.id: connection for connection in connections}
+        numbers = ",".join(map(str, wanted))
+        query = f"SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({numbers})"
+        for topic, received_ns, data in cast(Any, self.dbconn.execute(f"{query} ORDER BY id")):
+            yield wanted[topic], received_ns, data
 
 
 def open_storage(path: Path, spare: Path) -> tuple[Storage, str]:
@@ -107,14 +132,14 @@ def _with_room(spare: Path, work: Any) -> Any:
 
 
 def _open_mcap(path: Path) -> tuple[Storage, str]:
-    reader = _Scanned(path)
+    reader = _Mcap(path)
     try:
         reader.open()
         return cast(Storage, reader), ""
     except UNREADABLE:
         if path.stat().st_size == 0:
             raise ValueError("it is empty") from None
-    mended = _Scanned(cast(Any, MendedFile(path)))
+    mended = _Mcap(cast(Any, MendedFile(path)))
     mended.open()
     return cast(Storage, mended), "is cut off"
 
@@ -139,7 +164,7 @@ def _open_sqlite(path: Path, spare: Path) -> tuple[Storage, str]:
         link = spare / "bag.db3"  # for rosbags makes a URI of the name as it is
         link.symlink_to(path.resolve())
         path = link
-    reader = Sqlite3Reader(path)
+    reader = _Sqlite(path)
     try:
         reader.open()
         return cast(Storage, reader), fault
