@@ -174,16 +174,11 @@ class _Ear:
 def _with_truth(window: Judged, truths: Truths, labels: LabelSet) -> Judged:
     start_ns = window.stamp_ns
     end_ns = start_ns + round(window.duration_s * SECOND)
-    word, speaker = truths.at(start_ns, end_ns)
+    word, speaker, stretch = truths.at(start_ns, end_ns)
     index = labels.index(word) if word else None
     if index is None:  # nobody said, or an emotion that the model does not tell apart
         return replace(window, speaker=speaker)
-    return replace(
-        window,
-        truth=labels.labels[index],
-        speaker=speaker,
-        utterance=truths.stretch(start_ns, end_ns),
-    )
+    return replace(window, truth=labels.labels[index], speaker=speaker, utterance=stretch)
 
 
 def _foreign(truths: Truths, labels: LabelSet) -> list[str]:

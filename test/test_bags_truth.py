@@ -92,19 +92,27 @@ def test_a_label_may_end_a_little_after_the_sound(tmp_path):
 
 def test_a_window_has_the_truth_of_at_least_half_of_it():
     truths = Truths([Span(10, 20, "sad", "a"), Span(30, 40, "angry"), Span(40, 45, "angry")])
-    assert truths.at(10, 20) == ("sad", "a")
-    assert truths.at(5, 15) == ("sad", "a")  # exactly half
-    assert truths.at(4, 14) == ("", "")
-    assert truths.at(0, 50) == ("", "")
-    assert truths.at(33, 47) == ("angry", "")  # two stretches of the same label count together
-    assert truths.at(100, 110) == ("", "")
-    assert Truths([]).at(0, 1) == ("", "")
+    assert truths.at(10, 20) == ("sad", "a", 0)
+    assert truths.at(5, 15) == ("sad", "a", 0)  # exactly half
+    nothing = ("", "", -1)
+    assert truths.at(4, 14) == nothing
+    assert truths.at(0, 50) == nothing
+    assert truths.at(33, 47) == ("angry", "", 1)  # two stretches of the same label count together
+    assert truths.at(36, 48) == ("angry", "", 2)
+    assert truths.at(100, 110) == nothing
+    assert Truths([]).at(0, 1) == nothing
+
+
+def test_the_stretch_of_a_window_is_one_of_its_label():
+    """Sad covers more of the window than either of the angry ones, and less than both."""
+    truths = Truths([Span(0, 80, "angry"), Span(80, 175, "sad"), Span(175, 250, "angry")])
+    assert truths.at(0, 250) == ("angry", "", 0)
 
 
 def test_a_long_stretch_reaches_over_short_ones():
     """Two who label the same sound: who covers more of the window is believed."""
     truths = Truths([Span(0, 100, "sad"), *(Span(n, n + 2, "happy") for n in range(10, 90, 5))])
-    assert truths.at(60, 70) == ("sad", "")
+    assert truths.at(60, 70) == ("sad", "", 0)
 
 
 def test_what_a_bag_says_is_understood_in_its_synonyms():

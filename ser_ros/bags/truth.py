@@ -66,22 +66,22 @@ class Truths:
     def __len__(self) -> int:
         return len(self.spans)
 
-    def at(self, start_ns: int, end_ns: int) -> tuple[str, str]:
-        """Return the label and the speaker of at least half a window; empty texts where none is.
+    def at(self, start_ns: int, end_ns: int) -> tuple[str, str, int]:
+        """Return the label, the speaker and the stretch of at least half a window.
 
-        Stretches of the same label and speaker count together.
+        Stretches of the same label and speaker count together, and the index is that of the one
+        that covers the most. Two empty texts and -1 where nothing covers half of it.
         """
         covered: dict[tuple[str, str], int] = defaultdict(int)
+        longest: dict[tuple[str, str], tuple[int, int]] = {}
         for index, common_ns in self._within(start_ns, end_ns):
-            span = self.spans[index]
-            covered[span.label, span.speaker] += common_ns
-        most = max(covered, key=lambda key: covered[key], default=("", ""))
-        return most if covered[most] >= _SHARE * (end_ns - start_ns) else ("", "")
-
-    def stretch(self, start_ns: int, end_ns: int) -> int:
-        """Return the index of the stretch that covers the most of a window; -1 for none."""
-        within = self._within(start_ns, end_ns)
-        return max(within, key=lambda found: found[1], default=(-1, 0))[0]
+            key = (self.spans[index].label, self.spans[index].speaker)
+            covered[key] += common_ns
+            longest[key] = max(longest.get(key, (0, 0)), (common_ns, -index))
+        most = max(covered, key=lambda key: covered[key], default=None)
+        if most is None or covered[most] < _SHARE * (end_ns - start_ns):
+            return "", "", -1
+        return *most, -longest[most][1]
 
     def _within(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, int]]:
         """Yield each stretch that reaches into a window, as its index and the common time."""
