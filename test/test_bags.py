@@ -21,6 +21,7 @@ from ser_ros.bags import types
 from ser_ros.bags.reading import open_bag
 from ser_ros.bags.records import Chunk, Format, Muted, Said, Truth
 from ser_ros.bags.summary import summarise
+from ser_ros.bags.zstandard import unpack
 from ser_ros.carried import recordings_folder
 from ser_ros.cli import bag
 from ser_ros.corpora import read_manifest
@@ -197,6 +198,17 @@ def test_a_clock_that_was_set_back_mixes_nothing(tmp_path, storage, chunk):
     said = [("/audio", ns, sound(ns)) for ns in times]
     found = messages(write(tmp_path / "a", *said, storage=storage, chunk=chunk))
     assert [message.log_ns for message in found] == times
+
+
+def test_what_was_being_compressed_is_read_once(tmp_path):
+    packed = make(tmp_path / "a", 0, compression="file")
+    whole = messages(packed)
+    (packed / "metadata.yaml").unlink()
+    (file,) = packed.iterdir()
+    assert unpack(file, packed / file.stem)
+    assert messages(packed) == whole
+    file.write_bytes(file.read_bytes()[:9_000])
+    assert messages(packed) == whole
 
 
 def test_chunks_of_one_topic_each_are_read_in_the_order_of_time(tmp_path):

@@ -125,7 +125,9 @@ class Bag:
                 bags = sorted({p.parent.name for p in path.glob("*/*") if _is_part(p)})
                 raise BagOfBags(path, bags) if bags else BagMissing(path) from None
             self._cut(f"{METADATA} is missing or damaged, so the recording was not ended.")
-            return there
+            # A recorder that was killed while it compressed a file left both.
+            plain = {p.name for p in there}
+            return [p for p in there if p.suffix != ".zstd" or p.stem not in plain]
         for name in names:
             if not (path / name).is_file():
                 self._cut(f"Its file {name} is missing.")
