@@ -118,11 +118,31 @@ def test_a_packed_file_is_unpacked_as_far_as_it_goes(tmp_path, storage):
 @often
 def test_damage_within_a_bag_is_told_and_never_raised(tmp_path, chunked, at, noise):
     """What comes before is read; a byte within a message cannot be known to be wrong."""
-    raw = bytearray((chunked / "a.mcap").read_bytes())
+    raw, whole = bytearray((chunked / "a.mcap").read_bytes()), messages(chunked)
+    data_end = raw.rindex(b"\x0f\x04" + bytes(7))
     place = int(at * len(raw))
+    ends = [raw.index(message.data) + len(message.data) for message in whole]
     raw[place : place + len(noise)] = noise
     (tmp_path / "a.mcap").write_bytes(raw)
-    read(tmp_path / "a.mcap")
+    found, says = read(tmp_path / "a.mcap")
+    if place < data_end:
+        before = sum(end <= place for end in ends)
+        assert found[:before] == whole[:before]
+        assert says or len(found) == len(whole)
+
+
+def test_of_damage_there_is_one_remark_however_often_a_bag_is_read(tmp_path, chunked):
+    raw = bytearray((chunked / "a.mcap").read_bytes())
+    at = raw.index(messages(chunked)[20].data) - 30
+    raw[at : at + 8] = b"\xff" * 8  # the length of its record
+    (tmp_path / "a.mcap").write_bytes(raw)
+    with open_bag(tmp_path / "a.mcap") as bag:
+        first = list(bag.messages())
+        assert len(first) == 20
+        (remark,) = bag.remarks
+        assert "a.mcap is damaged" in remark
+        assert list(bag.messages()) == first
+        assert bag.remarks == [remark]
 
 
 def test_zeros_that_a_power_cut_left_at_the_end_are_no_messages(tmp_path, chunked):

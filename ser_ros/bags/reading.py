@@ -167,7 +167,11 @@ class Bag:
 
     def _cut(self, sentence: str) -> None:
         self.cut = True
-        self.remarks.append(sentence)
+        self._remark(sentence)
+
+    def _remark(self, sentence: str) -> None:
+        if sentence not in self.remarks:  # a bag may be read several times
+            self.remarks.append(sentence)
 
     # ── choosing ──────────────────────────────────────────────────────────────────────────────
 
@@ -269,7 +273,7 @@ class Bag:
                 continue
             yield read(decoded, message.log_ns, message.topic)
         for topic, count in refused.items():
-            self.remarks.append(f"{count} message(s) of {topic} cannot be decoded; left out.")
+            self._remark(f"{count} message(s) of {topic} cannot be decoded; left out.")
 
 
 def _offered(connection: Connection) -> tuple[Qos, ...]:
