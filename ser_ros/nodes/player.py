@@ -37,7 +37,13 @@ _SETTLE_S = 0.5
 """Seconds between the discovery of who listens and the first message: it is mutual."""
 
 _DEPTH = 200
-"""Messages that are kept for a reader that is slow at a high rate."""
+"""Messages that are kept for a reader that is slow at a high rate, or that comes late."""
+
+_ONE = (types.AUDIO_INFO, types.EMOTION_STATE)
+"""Of what is latched, that of which only the newest message holds. Of `/tf_static` all do."""
+
+_AHEAD_NS, _BACK_NS = 3_600 * SECOND, SECOND
+"""Steps from message to message from which on the robot's clock was set: nobody waits for years."""
 
 _ACKNOWLEDGED_S = 5.0
 
@@ -76,7 +82,8 @@ class Player(Node):
         self._clock_out = self.create_publisher(ClockMessage, "/clock", _CLOCK)
         self._messages: Iterator[Message] = iter(())
         self._next: Message | None = None
-        self._begin_ns = 0
+        self._begin_ns = self._last_ns = 0
+        self._steps_told = False
         self._rewind()
         self._since_s = time.monotonic()
         self._started_s: float | None = None
@@ -108,7 +115,7 @@ class Player(Node):
         )
         # Reliable whatever was recorded: a reader of either kind takes it.
         qos = QoSProfile(
-            depth=1 if latched else _DEPTH,
+            depth=1 if latched and topic.type in _ONE else _DEPTH,
             history=HistoryPolicy.KEEP_LAST,
             reliability=ReliabilityPolicy.RELIABLE,
             durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
@@ -123,7 +130,7 @@ class Player(Node):
         self._next = next(self._messages, None)
         if self._next is None:
             raise NothingToPlay(self._bag.path, sorted(wanted))
-        self._begin_ns = self._next.log_ns
+        self._begin_ns = self._last_ns = self._next.log_ns
 
     def _tick(self) -> None:
         if self.ended:
@@ -135,10 +142,18 @@ class Player(Node):
             return
         passed_s = max(0.0, now_s - self._started_s) * self._playing.rate
         now_ns = self._begin_ns + round(passed_s * SECOND)
-        while self._next is not None and self._next.log_ns <= now_ns:
+        while self._next is not None:
+            due_ns = self._next.log_ns
+            if not -_BACK_NS <= due_ns - self._last_ns <= _AHEAD_NS:
+                self._tell_step(due_ns - self._last_ns)
+                self._begin_ns = now_ns = due_ns
+                self._started_s = now_s
+            elif due_ns > now_ns:
+                break
             # A message comes when the clock says that it did.
-            self._say_time(self._next.log_ns)
+            self._say_time(due_ns)
             self._publish(self._next)
+            self._last_ns = due_ns
             self._next = next(self._messages, None)
         if self._next is not None:
             self._say_time(now_ns)
@@ -147,6 +162,14 @@ class Player(Node):
             self._started_s = now_s
         else:
             self.ended = True
+
+    def _tell_step(self, step_ns: int) -> None:
+        if not self._steps_told:
+            self._tell(
+                f"The clock of the bag was set by {step_ns / SECOND:+,.0f} s between two messages; "
+                "the later is played at once."
+            )
+        self._steps_told = True
 
     def _await(self, now_s: float) -> None:
         """Begin once every topic of sound has a reader, or nobody came for a while."""

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 import tiny
-from bagged import write_foreign
+from audio_common_msgs.msg import AudioDataStamped, AudioInfo
+from bagged import sound, write, write_foreign
 from graph import Graph
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.serialization import serialize_message
 from rosgraph_msgs.msg import Clock
 from ser_ros.msg import Emotion, EmotionState, GroundTruth
+from std_msgs.msg import Bool
 
 from ser_ros.bags.making import Making, make_bag
-from ser_ros.bags.types import GROUND_TRUTH
+from ser_ros.bags.types import AUDIO_INFO, BOOL, GROUND_TRUTH
+from ser_ros.bags.writing import BagWriter, quality
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
 from ser_ros.corpora import read_manifest
@@ -162,6 +166,45 @@ def test_bytes_of_another_layout_are_not_published(graph: Graph, tmp_path: Path)
     assert player.wait() == 1
     assert "/ground_truth is not played: the bag has another layout" in player.output
     assert "Traceback" not in player.output
+
+
+def test_nobody_waits_for_a_clock_that_was_set(graph: Graph, tmp_path: Path) -> None:
+    times = [0, 1, 800_000_000, 800_000_001, 800_000_000 - 500, 800_000_001 - 500]
+    said = [("/audio", 1000 + s * SECOND, sound(s * SECOND)) for s in times]
+    set_twice = write(tmp_path / "a", *said)
+    clock = graph.collect(Clock, "/clock", CLOCK)
+    heard = graph.collect(AudioDataStamped, "/audio")
+    player = play(graph, set_twice, "--clock")
+    graph.until(lambda: len(heard) == len(times), "every message")
+    assert player.wait() == 0
+    assert player.output.count("The clock of the bag was set by +799,999,999 s") == 1
+    assert player.output.count("was set") == 1
+    told = [messages.ns_of(c.clock) // SECOND for c in clock]
+    assert list(dict.fromkeys(told)) == times
+
+
+def test_what_is_latched_by_several_is_there_for_who_comes_late(
+    graph: Graph, tmp_path: Path
+) -> None:
+    with BagWriter(tmp_path / "a") as writer:
+        latched = [quality(latched=True, depth=1)]
+        for topic, kind in (("/frames", BOOL), ("/audio_info", AUDIO_INFO)):
+            writer.add_topic(topic, kind, latched)
+        writer.add_topic("/speaks", BOOL)
+        for on in (True, False):
+            writer.write("/frames", 1, serialize_message(Bool(data=on)))
+            writer.write("/audio_info", 1, serialize_message(AudioInfo(sample_rate=8_000 + on)))
+        writer.write("/speaks", 20 * SECOND, serialize_message(Bool()))
+    player = play(graph, tmp_path / "a", "--wait", "0")
+    graph.until(lambda: graph.probe.count_publishers("/frames"), "the player")
+    graph.pause(0.5)
+    keep = QoSProfile(depth=9, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    frames = graph.collect(Bool, "/frames", keep)
+    formats = graph.collect(AudioInfo, "/audio_info", keep)
+    graph.until(lambda: len(frames) == 2 and formats, "what was latched")
+    assert [f.data for f in frames] == [True, False]
+    assert [f.sample_rate for f in formats] == [8_000]
+    assert player.end(signal.SIGINT) == 0
 
 
 def test_nobody_listens_and_it_plays_all_the_same(graph: Graph, bag: Path) -> None:
