@@ -141,6 +141,24 @@ def test_no_more_than_its_size_is_kept_and_the_newest_is(begin, tmp_path):
     assert kept == [START + n * 10**9 for n in range(100 - len(kept), 100)]
 
 
+def test_what_cannot_be_deleted_is_told_and_tried_again(begin, tmp_path):
+    recording, clock = begin(keep_seconds=20)
+    go_on(recording, clock, 10)
+    oldest = recording.bags[0]
+    oldest.rename(tmp_path / "elsewhere")
+    oldest.symlink_to(tmp_path / "elsewhere")
+    go_on(recording, clock, 20)
+    assert f"'{oldest}' is to be kept no longer and cannot be deleted" in recording.complaint
+    assert recording.bags[0] == oldest
+    assert len(recording.bags) <= 12, "the others go all the same"
+    oldest.unlink()
+    (tmp_path / "elsewhere").rename(oldest)
+    go_on(recording, clock, 1)
+    assert recording.complaint == ""
+    assert not oldest.exists()
+    recording.close()
+
+
 def test_a_recording_without_a_message_leaves_nothing(begin, tmp_path):
     for limits in ({}, {"keep_seconds": 10}):
         recording, _ = begin(**limits)

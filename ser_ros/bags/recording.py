@@ -67,6 +67,8 @@ class Recording:
         self.out = out
         self.counts: Counter[str] = Counter()
         """Messages by topic, also those that were not kept."""
+        self.complaint = ""
+        """What could not be deleted at the last `tick`, in a sentence, or an empty text."""
         self._storage = storage
         self._limits = limits
         self._now = now
@@ -135,7 +137,7 @@ class Recording:
             self._latched[topic] = data
 
     def tick(self) -> None:
-        """Bring everything to the disk, and let go of what is too old or too much.
+        """Bring everything to the disk, and delete what is too old or too much.
 
         Call it about once a second: what came since is lost in a power cut. Raises `CannotWrite`.
         """
@@ -146,10 +148,20 @@ class Recording:
             if self._limits.ring and self._writer.counts and self._full(self._parts[-1]):
                 self._end()
         ended = self._parts if self._writer is None else self._parts[:-1]
+        self.complaint = ""
         for part in list(ended):
             if not self._too_much(part):
                 break
-            shutil.rmtree(part.path, ignore_errors=True)
+            try:
+                shutil.rmtree(part.path)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                self.complaint = (
+                    f"'{part.path}' is to be kept no longer and cannot be deleted "
+                    f"({error.strerror or error}); this is tried again every second."
+                )
+                continue
             self._parts.remove(part)
 
     def close(self) -> None:

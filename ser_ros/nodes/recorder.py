@@ -18,8 +18,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+from ser_ros.bags import types
 from ser_ros.bags.recording import Recording
-from ser_ros.bags.types import check
 from ser_ros.bags.writing import quality
 from ser_ros.errors.bags import TypeDiffers, TypeUnknown
 from ser_ros.errors.machine import CannotWrite
@@ -34,6 +34,27 @@ SPEECHLESS = (
     topics.ROBOT_SPEAKING,
 )
 """What is recorded besides the sound."""
+
+_SOUNDLESS = (
+    types.AUDIO_INFO,
+    types.EMOTION,
+    types.EMOTION_STATE,
+    types.GROUND_TRUTH,
+    types.BOOL,
+    "diagnostic_msgs/msg/DiagnosticArray",
+    "geometry_msgs/msg/PoseStamped",
+    "geometry_msgs/msg/Twist",
+    "geometry_msgs/msg/TwistStamped",
+    "lifecycle_msgs/msg/TransitionEvent",
+    "nav_msgs/msg/Odometry",
+    "rosgraph_msgs/msg/Clock",
+    "sensor_msgs/msg/BatteryState",
+    "sensor_msgs/msg/JointState",
+    "std_msgs/msg/Empty",
+    "tf2_msgs/msg/TFMessage",
+)
+"""What is recorded where no sound shall be. All else may hold some: an array of numbers, a text, or
+the image of a spectrogram, from which speech can be made again."""
 
 _LOOK_S = 0.2
 """Seconds after which publishers are looked for again."""
@@ -90,6 +111,7 @@ class Recorder(Node):
         self._names = {self.resolve_topic_name(name): name for name in names}
         self._inputs: dict[str, tuple[QoSProfile, Any]] = {}
         self._refused: set[str] = set()
+        self._complaint = ""
         # Simulated time may stand still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_LOOK_S, self._look, clock=steady)
@@ -102,6 +124,8 @@ class Recorder(Node):
 
     def _look(self) -> None:
         """Subscribe to what has a publisher, in the quality that all of its publishers offer."""
+        if self._simulated() and not self.get_clock().now().nanoseconds:
+            return  # nobody has told the time yet
         for topic, name in self._names.items():
             if topic in self._refused:
                 continue
@@ -131,14 +155,14 @@ class Recorder(Node):
 
     def _subscribe(self, topic: str, name: str, offer: TopicEndpointInfo, qos: QoSProfile) -> None:
         kind = offer.topic_type
-        if not self._audio and "Audio" in kind and not kind.endswith("/AudioInfo"):
-            self._refuse(topic, f"{topic} is sound ({kind}), and is not recorded.")
+        if not self._audio and kind not in _SOUNDLESS:
+            self._refuse(topic, f"{topic} is not recorded, for {kind} can hold sound.")
             return
         reliable = qos.reliability == ReliabilityPolicy.RELIABLE
         latched = qos.durability == DurabilityPolicy.TRANSIENT_LOCAL
         package, _, message = kind.partition("/msg/")
         try:
-            check(kind, str(offer.topic_type_hash))
+            types.check(kind, str(offer.topic_type_hash))
             of_kind = getattr(import_module(f"{package}.msg"), message)
             self._recording.add_topic(topic, kind, [quality(reliable, latched)])
         except (ImportError, AttributeError) as error:
@@ -162,10 +186,17 @@ class Recorder(Node):
         if self.over:
             return
         try:
-            received_ns = about.get("received_timestamp") or time.time_ns()
-            self._recording.write(topic, received_ns, message)
+            self._recording.write(topic, self._received_ns(about), message)
         except CannotWrite as error:
             self._fail(error)
+
+    def _simulated(self) -> bool:
+        return bool(self.get_parameter("use_sim_time").value)
+
+    def _received_ns(self, about: dict[str, int]) -> int:
+        if self._simulated():  # what is in `about` is the time of the machine
+            return int(self.get_clock().now().nanoseconds)
+        return about.get("received_timestamp") or time.time_ns()
 
     def _beat(self) -> None:
         if self.over:
@@ -174,6 +205,9 @@ class Recorder(Node):
             self._recording.tick()
         except CannotWrite as error:
             self._fail(error)
+        if self._recording.complaint not in ("", self._complaint):
+            self._teller.tell(self._recording.complaint)
+        self._complaint = self._recording.complaint
         self._teller.beat()
 
     def _fail(self, error: CannotWrite) -> None:

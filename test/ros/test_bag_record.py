@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 from audio_common_msgs.msg import AudioData, AudioDataStamped, AudioInfo
 from bagged import make, messages
+from builtin_interfaces.msg import Time
 from graph import Graph, Process
+from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message, serialize_message
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image
 from ser_ros.msg import Emotion, EmotionState, GroundTruth
-from std_msgs.msg import Bool, String
+from std_msgs.msg import Bool, Int16MultiArray, String
 
 from ser_ros.audio import AudioFormat, Samples
 from ser_ros.bags import types
@@ -104,17 +108,33 @@ def test_a_best_effort_publisher_and_other_names_are_recorded(graph: Graph, tmp_
 
 def test_without_sound_there_is_none_however_it_is_called(graph: Graph, tmp_path: Path) -> None:
     out = tmp_path / "bag"
-    process = begin(graph, out, "--no-audio", "--topics", "audio", "ear", "emotion")
+    kinds = {"audio": AudioDataStamped, "ear": AudioData, "mic": Int16MultiArray, "image": Image}
+    process = begin(graph, out, "--no-audio", "--topics", *kinds, "emotion")
     assert "audio included: no" in process.output
-    for topic, kind in (("audio", AudioDataStamped), ("ear", AudioData)):
+    for topic, kind in kinds.items():
         graph.probe.create_publisher(kind, topic, topics.STREAM)
-    graph.until(lambda: process.output.count("is sound") == 2, "a word on each")
+    graph.until(lambda: process.output.count("can hold sound") == len(kinds), "a word on each")
     say(graph, Emotion, "emotion", emotion("happy"))
     graph.pause(0.5)
     assert process.end(signal.SIGINT) == 0
     assert {m.topic for m in messages(out)} == {"/emotion"}
     with open_bag(out) as bag:
         assert [t.name for t in bag.topics] == ["/emotion"]
+
+
+def test_in_simulated_time_the_receipt_is_in_that_time(graph: Graph, tmp_path: Path) -> None:
+    out = tmp_path / "bag"
+    clock = graph.probe.create_publisher(Clock, "/clock", QoSProfile(depth=1))
+    process = begin(graph, out, "--ros-args", "-p", "use_sim_time:=true")
+    graph.until(clock.get_subscription_count, "a reader of the clock")
+    graph.pause(0.5)
+    for second in (1000, 1001, 1000):
+        clock.publish(Clock(clock=Time(sec=second)))
+        graph.pause(0.3)
+        say(graph, Emotion, "emotion", emotion("sad"))
+        graph.pause(0.3)
+    assert process.end(signal.SIGINT) == 0
+    assert [m.log_ns for m in messages(out)] == [s * 10**9 for s in (1000, 1001, 1000)]
 
 
 def test_a_recording_that_is_killed_can_be_read_to_its_last_second(
