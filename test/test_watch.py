@@ -237,10 +237,14 @@ def test_a_node_that_says_nothing_more_is_stale_and_one_that_comes_back_is_not()
 
 
 def test_other_nodes_and_other_namespaces_are_left_alone():
-    board = Board("/head/emotion", 0.0, "/head")
-    for name in ("head/inference: inference", "tail/inference: inference", "head/arm: motor"):
-        board.hear_status(StatusSaid(name, 0, "OK"), 0.0)
-    assert [said.name for said in board.statuses(0.0)] == ["head/inference: inference"]
+    names = ("head/inference: inference", "tail/inference: inference", "inference: inference",
+             "head/ear/inference: inference", "head/arm: motor")  # fmt: skip
+    for namespace, watched in (("/head", names[0]), ("/", names[2])):
+        board = Board("/emotion", 0.0, namespace)
+        for name in names:
+            board.hear_status(StatusSaid(name, 0, "OK", {"of": name}), 0.0)
+        assert [said.name for said in board.statuses(0.0)] == [watched]
+        assert board.values("inference", 0.0) == {"of": watched}
 
 
 def test_what_was_lost_is_added_up():

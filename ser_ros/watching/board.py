@@ -81,7 +81,7 @@ class Board:
     """What was said, and when."""
 
     def __init__(self, topic: str, now_s: float, namespace: str = "/") -> None:
-        """Only the nodes below `namespace` are watched; `topic` is that of `emotion`, in words."""
+        """Only the nodes of `namespace` are watched; `topic` is that of `emotion`, in words."""
         self.topic = topic
         self.emotion: EmotionSaid | None = None
         self.state: StateSaid | None = None
@@ -91,7 +91,7 @@ class Board:
         """What these messages counted."""
         self.news = 0
         """Counts what somebody who looks wants to see at once."""
-        self._prefix = namespace.strip("/") + "/" if namespace.strip("/") else ""
+        self._namespace = namespace.strip("/")
         self._began_s = now_s
         self._emotion_s: float | None = None
         self._state_s = now_s
@@ -120,7 +120,7 @@ class Board:
 
     def hear_status(self, said: StatusSaid, now_s: float) -> None:
         """Take in the status of a node of this package; all others are left alone."""
-        if said.about in OURS and said.name.startswith(self._prefix):
+        if said.about in OURS and said.node.strip("/").rpartition("/")[0] == self._namespace:
             _, before = self._statuses.get(said.name, (0.0, None))
             self.news += before is None or before.level != said.level
             self._statuses[said.name] = (now_s, said)
