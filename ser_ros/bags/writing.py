@@ -31,9 +31,6 @@ from ser_ros.bags.types import know
 from ser_ros.errors.bags import BagThere
 from ser_ros.errors.machine import CannotWrite
 
-STORAGES = ("mcap", "sqlite3")
-COMPRESSIONS = ("none", "message", "file")
-
 _FOREVER = QosTime(0x7FFFFFFF, 0xFFFFFFFF)
 
 

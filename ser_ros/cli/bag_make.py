@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-from ser_ros.cli.options import add_bag_writing_arguments
+from ser_ros.cli.options import add_storage_argument
 from ser_ros.corpora import read_manifest
 from ser_ros.display import progress
 from ser_ros.errors.config import BadValue
@@ -22,7 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "manifest", type=Path, metavar="MANIFEST.csv", help="a CSV with path,emotion[,speaker,...]"
     )
     parser.add_argument("out", type=Path, metavar="OUT", help="the bag, a folder not yet there")
-    add_bag_writing_arguments(parser)
+    add_storage_argument(parser)
+    parser.add_argument(
+        "--compression",
+        default="none",
+        choices=("none", "message", "file"),
+        help="with zstd, each message or the whole file (none)",
+    )
     parser.add_argument(
         "--gap", type=float, default=1.0, metavar="S", help="silence after each clip (1)"
     )

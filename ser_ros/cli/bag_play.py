@@ -7,6 +7,7 @@ import math
 import sys
 from pathlib import Path
 
+from ser_ros.cli.options import add_ros_arguments, ros_args_of
 from ser_ros.cli.run import check_ros
 from ser_ros.errors.config import BadValue
 
@@ -39,9 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long to wait until somebody listens to the sound (5)",
     )
-    parser.add_argument(
-        "--ros-args", nargs=argparse.REMAINDER, default=[], help="the rest is for ROS: remappings"
-    )
+    add_ros_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,9 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
     playing = Playing(options.rate, options.clock, options.loop, options.topics, options.wait)
     with open_bag(options.bag) as bag:
-        code, played = play(
-            bag, playing, _tell, ["--ros-args", *options.ros_args] if options.ros_args else []
-        )
+        code, played = play(bag, playing, _tell, ros_args_of(options))
         for remark in bag.remarks:
             _tell(remark)
     if code == 0:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_ros.cli.options import add_ros_arguments, add_storage_argument, ros_args_of
 from ser_ros.cli.run import check_ros
 from ser_ros.errors import SerError
 from ser_ros.errors.bags import NothingRecorded
@@ -40,9 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="instead of audio, audio_info, emotion, emotion_state, ground_truth, robot_speaking",
     )
     parser.add_argument("--no-audio", action="store_true", help="record no sound at all")
-    parser.add_argument(
-        "--storage", default="mcap", choices=("mcap", "sqlite3"), help="format of the bag (mcap)"
-    )
+    add_storage_argument(parser)
     parser.add_argument("--max-mb", type=float, metavar="MB", help="end when it is that large")
     parser.add_argument(
         "--keep-seconds", type=float, metavar="N", help="go on, and delete what is older"
@@ -50,9 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-mb", type=float, metavar="MB", help="go on, and delete the oldest beyond that"
     )
-    parser.add_argument(
-        "--ros-args", nargs=argparse.REMAINDER, default=[], help="what follows is for ROS"
-    )
+    add_ros_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,10 +66,9 @@ def run(options: argparse.Namespace) -> int:
     limits = Limits(options.seconds, options.max_mb, options.keep_seconds, options.keep_mb)
     recording = Recording(options.out, options.storage, limits, time.monotonic)
     teller = _Teller(recording, options.storage, not options.no_audio)
-    ros_args = ["--ros-args", *options.ros_args] if options.ros_args else []
     failure: SerError | None = None
     try:
-        outcome = record(recording, names, not options.no_audio, teller, ros_args)
+        outcome = record(recording, names, not options.no_audio, teller, ros_args_of(options))
         failure = outcome.failure
     finally:
         teller.clear()

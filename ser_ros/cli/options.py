@@ -17,16 +17,21 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=positive, default=1, help="threads of the network (1)")
 
 
-def add_bag_writing_arguments(parser: argparse.ArgumentParser) -> None:
+def add_storage_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--storage", default="mcap", choices=("mcap", "sqlite3"), help="format of the bag (mcap)"
     )
+
+
+def add_ros_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--compression",
-        default="none",
-        choices=("none", "message", "file"),
-        help="with zstd, each message or the whole file (none)",
+        "--ros-args", nargs=argparse.REMAINDER, default=[], help="what follows is for ROS"
     )
+
+
+def ros_args_of(options: argparse.Namespace) -> list[str]:
+    """Return what ROS is started with."""
+    return ["--ros-args", *options.ros_args] if options.ros_args else []
 
 
 def positive(text: str) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_ros.carried import recordings_folder
+from ser_ros.cli.options import add_ros_arguments, ros_args_of
 from ser_ros.corpora import read_manifest
 from ser_ros.errors import SerError
 from ser_ros.errors.ros import RosMissing
@@ -35,9 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baseline", help="what is taken out of a voice: none, enroll or running")
     parser.add_argument("--behavior", action="store_true", help="the behavior node too")
     parser.add_argument("--quiet", action="store_true", help="print no line per message")
-    parser.add_argument(
-        "--ros-args", nargs=argparse.REMAINDER, default=[], help="what follows is for ROS"
-    )
+    add_ros_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -70,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         headings,
         behavior=options.behavior,
         quiet=options.quiet,
-        ros_args=["--ros-args", *options.ros_args] if options.ros_args else [],
+        ros_args=ros_args_of(options),
     )
 
 

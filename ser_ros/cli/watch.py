@@ -6,6 +6,7 @@ import argparse
 
 from rich.console import Console
 
+from ser_ros.cli.options import add_ros_arguments, ros_args_of
 from ser_ros.cli.run import check_ros
 from ser_ros.watching.show import shown_on
 
@@ -19,9 +20,7 @@ EXAMPLE = """  python -m ser_ros watch                        # of nodes without
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--namespace", help="watch the nodes of this namespace")
     parser.add_argument("--plain", action="store_true", help="lines in the place of a screen")
-    parser.add_argument(
-        "--ros-args", nargs=argparse.REMAINDER, default=[], help="what follows is for ROS"
-    )
+    add_ros_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,5 +31,5 @@ def run(options: argparse.Namespace) -> int:
     return watch(
         shown_on(Console(highlight=False), options.plain),
         options.namespace,
-        ["--ros-args", *options.ros_args] if options.ros_args else [],
+        ros_args_of(options),
     )
