@@ -43,8 +43,13 @@ setup(
         "soxr>=0.5.0",
     ],
     extras_require={
-        # Inner parts of it end a chunk early and read a cut-off file, hence the upper bound.
-        "bags": ["rosbags>=0.11.9,<0.12"],
+        # Inner parts of rosbags end a chunk early and read a cut-off file, hence the upper bound.
+        "bags": [
+            "apsw>=3.46",
+            "backports.zstd>=1.0; python_version < '3.14'",
+            "lz4>=4.3",
+            "rosbags>=0.11.9,<0.12",
+        ],
         "microphone": ["sounddevice>=0.5"],
         "dask": ["distributed>=2024.1"],
         "openvino": ["openvino>=2025.0"],
@@ -74,9 +79,11 @@ setup(
         ],
         "test": [
             "axe-playwright-python>=0.1.8",
+            "distributed>=2024.1",
             "hypothesis>=6",
             "mypy>=2",
             "playwright>=1.50",
+            "pytest-timeout>=2.3",
             "pytest>=8",
             "ruff>=0.15",
             "types-PyYAML",
