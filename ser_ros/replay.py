@@ -13,24 +13,16 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
-from ser_ros.audio import AudioFormat, Samples
+from ser_ros.audio import AudioFormat
 from ser_ros.bags.reading import Bag, open_bag
 from ser_ros.bags.records import Chunk, Format, Muted, Truth
 from ser_ros.bags.truth import Track, Truths
 from ser_ros.classifier import Classifier
-from ser_ros.evaluation.judged import Judged, Sound, Source
-from ser_ros.framing import SECOND, AudioStream
+from ser_ros.evaluation.judged import Judged, Source
+from ser_ros.framing import SECOND
 from ser_ros.hearing import Heard, Hearing, HearingConfig
 from ser_ros.labels import LabelSet
 from ser_ros.tracking import TrackingConfig
-
-_GRAIN_S = 0.1
-"""Sound for a report is put together from pieces of this length, each at its own time."""
-
-_NEAR_NS = round((AudioStream.MAX_CHUNK_S + 1) * SECOND)
-"""How far the stamp of a chunk can lie from any of its sound."""
 
 
 @dataclass(frozen=True)
@@ -189,35 +181,3 @@ def _foreign(truths: Truths, labels: LabelSet) -> list[str]:
         f"{count} labelled stretch(es) of '{word}' are not scored: the model knows {known}."
         for word, count in sorted(words.items())
     ]
-
-
-def sound_of(bag_path: Path, audio: str, begin_ns: int, rate: int) -> Sound:
-    """Return what gives the sound of a bag, in seconds since `begin_ns`.
-
-    It reads the bag anew each time, for the sound of a long one does not fit in memory. Where sound
-    is missing there is silence.
-    """
-
-    def sound(start_s: float, duration_s: float) -> Samples:
-        grain = round(_GRAIN_S * rate)
-        found = np.zeros(round(duration_s * rate), np.float32)
-        stream, fmt = AudioStream(grain, grain, rate), AudioFormat()
-        first_ns = begin_ns + round(start_s * SECOND)
-        last_ns = first_ns + round(duration_s * SECOND)
-        with open_bag(bag_path) as bag:
-            for record in bag.records(bag.audio_topic(audio)):
-                if isinstance(record, Format):
-                    fmt = record.format or fmt
-                if not isinstance(record, Chunk):
-                    continue
-                stamp_ns = record.stamp_ns
-                if stamp_ns and not first_ns - _NEAR_NS < stamp_ns < last_ns + _NEAR_NS:
-                    continue
-                for piece in stream.push(record.data, fmt, record.stamp_ns, record.log_ns)[0]:
-                    at = round(((piece.stamp_ns - begin_ns) / SECOND - start_s) * rate)
-                    begin, end = max(at, 0), min(at + grain, len(found))
-                    if begin < end:
-                        found[begin:end] = piece.samples[begin - at : end - at]
-        return found
-
-    return sound

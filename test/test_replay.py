@@ -12,13 +12,15 @@ from bagged import SECOND, START, header, info, make, records, write
 from ser_ros import audio
 from ser_ros.audio import AudioFormat
 from ser_ros.bags import types
+from ser_ros.bags.reading import Bag
 from ser_ros.bags.records import Chunk
+from ser_ros.bags.sound import sound_of
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
 from ser_ros.errors.bags import BadTrack, NoAudioTopic
 from ser_ros.errors.config import BadValue
 from ser_ros.hearing import MOST_WAITING, HearingConfig
-from ser_ros.replay import Replay, replay, sound_of
+from ser_ros.replay import Replay, replay
 from ser_ros.report import timeline
 
 RATE = 16_000
@@ -198,3 +200,48 @@ def test_the_sound_of_a_bag_is_found_where_a_window_lies(tmp_path, judge, voices
     np.testing.assert_allclose(sound(7.0, 1.0), samples[RATE : 2 * RATE], atol=1e-4)
     assert not sound(4.0, 2.0).any()  # nothing was heard then
     assert len(sound(9.5, 2.5)) == 40_000
+
+
+@pytest.mark.parametrize("compression", ["none", "message", "file"])
+def test_a_bag_is_not_read_anew_for_each_minute_of_its_sound(
+    tmp_path, voices, monkeypatch, compression
+):
+    samples = np.concatenate(voices)[: 8 * RATE]
+    times = [START + n * 200 * SECOND for n in range(4)]
+    bag = write(tmp_path / "bag", *spoken(samples, *times), compression=compression)
+    read = []
+    decode = Bag.messages
+
+    def counted(self, *told):
+        for message in decode(self, *told):
+            read.append(message)
+            yield message
+
+    monkeypatch.setattr(Bag, "messages", counted)
+    sound = sound_of(bag, "", START, RATE)
+    for n in range(4):
+        np.testing.assert_allclose(sound(n * 200.0, 8.0), samples, atol=1e-4)
+    assert len(read) == 2 * 4 * 8, "once to find the chunks, and once to hear them"
+    np.testing.assert_allclose(sound(201.0, 1.0), samples[RATE : 2 * RATE], atol=1e-4)
+    assert len(read) <= 2 * 4 * 8 + 8
+
+
+def test_what_was_refused_is_not_shown_as_sound(tmp_path, voices):
+    samples = np.concatenate(voices)[: 4 * RATE]
+    said = [*spoken(samples, START), ("/audio_info", START + 5 * SECOND, info(coding="mp3"))]
+    said += [*spoken(samples, START + 6 * SECOND)]
+    sound = sound_of(write(tmp_path / "bag", *said), "", START, RATE)
+    np.testing.assert_allclose(sound(0.0, 4.0), samples, atol=1e-4)
+    assert not sound(6.0, 4.0).any()
+
+
+def test_sound_without_stamps_is_found_where_it_was_received(tmp_path, voices):
+    samples = np.concatenate(voices)[: 8 * RATE]
+    said = []
+    for n in range(8):
+        _, fields = chunk(samples[n * RATE : (n + 1) * RATE], 0)
+        late_ns = n % 3 * SECOND // 50
+        plain = (types.AUDIO_PLAIN, {"data": fields["audio"].data})
+        said.append(("/ear", START + (n + 1) * SECOND + late_ns, plain))
+    sound = sound_of(write(tmp_path / "bag", *said), "", START, RATE)
+    np.testing.assert_allclose(sound(2.0, 4.0), samples[2 * RATE : 6 * RATE], atol=1e-4)

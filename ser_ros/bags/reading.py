@@ -229,10 +229,16 @@ class Bag:
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────
 
-    def messages(self, topics: Collection[str] | None = None) -> Iterator[Message]:
+    def messages(
+        self,
+        topics: Collection[str] | None = None,
+        start_ns: int | None = None,
+        stop_ns: int | None = None,
+    ) -> Iterator[Message]:
         """Yield the messages of some topics, or of all, in the order of their receipt.
 
-        Where a file turns out to be damaged, its rest is left out and a remark says so.
+        With a start or a stop, only those that were received from then on, or before then. Where a
+        file turns out to be damaged, its rest is left out and a remark says so.
         """
         for file, storage in self._storages:
             wanted = [c for c in storage.connections if topics is None or c.topic in topics]
@@ -240,7 +246,7 @@ class Bag:
                 continue
             promised = sum(one.msgcount for one in wanted)
             try:
-                for one, log_ns, data in storage.messages(wanted):
+                for one, log_ns, data in storage.messages(wanted, start_ns, stop_ns):
                     promised -= 1
                     if data[:4] == MAGIC:
                         data = zstd.decompress(data)
@@ -248,11 +254,13 @@ class Bag:
             except UNREADABLE as error:
                 self._cut(f"{file.name} is damaged ({error}); what comes after that is not read.")
             else:
-                if promised > 0:
+                if promised > 0 and start_ns is None and stop_ns is None:
                     self._cut(f"{file.name} is damaged; {promised} of its messages are not found.")
 
-    def records(self, audio: str | None) -> Iterator[Record]:
-        """Yield the sound of a topic, and what belongs to it, in the order of receipt.
+    def records(
+        self, audio: str | None, start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[Record]:
+        """Yield the sound of a topic, and what belongs to it, as `messages` does.
 
         None leaves the sound out. A message that cannot be decoded is left out, and a remark at the
         end counts them. Raises `FieldMissing` for messages of a definition that lacks what is
@@ -261,7 +269,7 @@ class Bag:
         wanted = set(self.companions(audio).values()) | ({audio} if audio else set())
         definitions = {(t.name, t.type): t.definition for t in self.topics}
         refused: Counter[str] = Counter()
-        for message in self.messages(wanted):
+        for message in self.messages(wanted, start_ns, stop_ns):
             read = READERS.get(message.type)
             if read is None:
                 continue

@@ -58,7 +58,10 @@ class Storage(Protocol):
 
     connections: list[Connection]
 
-    def messages(self, connections: Collection[Connection]) -> Iterator[Found]: ...
+    def messages(
+        self, connections: Collection[Connection], start: int | None = None, stop: int | None = None
+    ) -> Iterator[Found]:
+        """Yield what was received from `start` on and before `stop`, in ns."""
 
     def close(self) -> None: ...
 
@@ -94,6 +97,8 @@ class _Sqlite(Sqlite3Reader):
         wanted = {connection.id: connection for connection in connections}
         numbers = ",".join(map(str, wanted))
         query = f"SELECT topic_id, timestamp, data FROM messages WHERE topic_id IN ({numbers})"
+        for sign, limit in ((">=", start), ("<", stop)):
+            query += f" AND timestamp {sign} {limit}" if limit is not None else ""
         for topic, received_ns, data in cast(Any, self.dbconn.execute(f"{query} ORDER BY id")):
             yield wanted[topic], received_ns, data
 
@@ -194,10 +199,14 @@ class _Salvaged:
             raise
         self.connections = [topic._replace(msgcount=counts[topic.id]) for topic in self.connections]
 
-    def messages(self, connections: Collection[Connection]) -> Iterator[Found]:
+    def messages(
+        self, connections: Collection[Connection], start: int | None = None, stop: int | None = None
+    ) -> Iterator[Found]:
         wanted = {connection.id: connection for connection in connections}
         for topic, received_ns, data in self._rows():
-            if topic in wanted:
+            early = start is not None and received_ns < start
+            late = stop is not None and received_ns >= stop
+            if topic in wanted and not (early or late):
                 yield wanted[topic], received_ns, data
 
     def close(self) -> None:

@@ -166,8 +166,8 @@ def _told(job: Job, outcome: Outcome) -> None:
 
 
 def _with_sound(source: Source, job: Job, bundle: Bundle) -> Source:
+    from ser_ros.bags.sound import sound_of
     from ser_ros.framing import SECOND
-    from ser_ros.replay import sound_of
 
     if not source.windows:
         return source
