@@ -116,7 +116,9 @@ def run(options: argparse.Namespace) -> int:
         left_out = () if options.noise_folder else NOISES
         names = [name for name in CONDITIONS if name in names or name not in left_out]
     changed = conditions(names, options.noise_folder, options.seed)
-    task = Task(find_bundle(options.model), runtime=chosen(options.runtime), threads=options.threads)
+    task = Task(
+        find_bundle(options.model), runtime=chosen(options.runtime), threads=options.threads
+    )
     evaluation = _Evaluation(options, task)
     bundle = evaluation.classifier.bundle
 
