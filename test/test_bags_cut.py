@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from bagged import START, make, messages, sound, write
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from programs import ROOT
 
@@ -86,6 +86,7 @@ def database(tmp_path_factory) -> Path:
 
 
 @given(share=SHARES)
+@example(share=0.9921875)  # all rows are there, and of their index an end is missing
 @often
 def test_of_a_cut_sqlite_bag_the_rows_before_the_cut_are_read(tmp_path, database, share):
     file, whole = database / "a.db3", messages(database)

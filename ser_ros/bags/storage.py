@@ -172,9 +172,18 @@ def _open_sqlite(path: Path, spare: Path) -> tuple[Storage, str]:
     reader = _Sqlite(path)
     try:
         reader.open()
-        return cast(Storage, reader), fault
+        return cast(Storage, reader), fault or ("is cut off" if _is_short(path) else "")
     except UNREADABLE:
         return _Salvaged(path), "is cut off"
+
+
+def _is_short(path: Path) -> bool:
+    """Whether an SQLite file has fewer pages than its head says: rows or their index may lack."""
+    with path.open("rb") as file:
+        head = file.read(100)
+    page = int.from_bytes(head[16:18])
+    page = 1 << 16 if page == 1 else page  # which has no room there
+    return head[24:28] == head[92:96] and path.stat().st_size < page * int.from_bytes(head[28:32])
 
 
 def _size(path: Path) -> int:
