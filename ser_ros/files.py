@@ -10,9 +10,12 @@ from pathlib import Path
 
 from ser_ros.errors.machine import CannotWrite
 
+PUBLIC, PRIVATE = 0o644, 0o600
+"""Who may read a file: everybody, or its owner alone."""
+
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
+def written_aside(path: Path, mode: int = PUBLIC) -> Iterator[Path]:
     """Give a path to write to; it takes the place of `path` once the block has ended well.
 
     Raises `CannotWrite` for a folder that is missing or closed, for a full disk, and for what is no
@@ -29,7 +32,7 @@ def written_aside(path: Path) -> Iterator[Path]:
         os.close(handle)
         aside = Path(name)
         yield aside
-        aside.chmod(0o644)
+        aside.chmod(mode)
         aside.replace(path)
     except OSError as error:
         raise CannotWrite(told, error.strerror or str(error)) from error
@@ -64,7 +67,7 @@ def folder_aside(folder: Path) -> Iterator[Path]:
         raise CannotWrite(folder, error.strerror or str(error)) from error
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, mode: int = PUBLIC) -> None:
     """Raises `CannotWrite`."""
-    with written_aside(path) as aside:
+    with written_aside(path, mode) as aside:
         aside.write_text(text, encoding="utf-8")

@@ -236,9 +236,4 @@ class Voices:
             raise CannotWrite(self.folder, error.strerror or str(error)) from error
 
     def _write(self, voice: VoiceBaseline, name: str) -> None:
-        path = self._path(name)
-        voice.save(path)
-        try:
-            path.chmod(0o600)
-        except OSError as error:
-            raise CannotWrite(path, error.strerror or str(error)) from error
+        voice.save(self._path(name))

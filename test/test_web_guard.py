@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from served import run, serving
 
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.web import AddressRefused, CertificateRefused
-from ser_ros.web import addresses, certificates
+from ser_ros.web import addresses, certificates, state
 from ser_ros.web.listening import Listener
 
 TOKEN = "a-token-of-the-test"
@@ -119,6 +120,23 @@ def test_no_path_leads_out_of_the_page(listener: Listener, path: str) -> None:
             return await reader.read()
 
     assert run(work()).startswith((b"HTTP/1.1 404", b"HTTP/1.1 400", b"HTTP/1.1 403"))
+
+
+def test_a_token_holds_for_a_day_and_is_its_owners_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    first = state.token(folder)
+    file = folder / "page.token"
+    assert (file.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert state.token(folder) == first
+    for age_s in (25 * 3600, -3600):  # too old; of a clock that was wrong
+        os.utime(file, (0, time.time() - age_s))
+        again = state.token(folder)
+        assert again != first and len(again) >= 20
+    file.write_text("short")
+    assert len(state.token(folder)) >= 20
+    nowhere = tmp_path / "file"
+    nowhere.write_text("")
+    assert state.token(nowhere) != state.token(nowhere), "made all the same"
 
 
 # ── the token ─────────────────────────────────────────────────────────────────────────────────
@@ -311,7 +329,11 @@ def test_another_address_has_a_token_and_a_certificate(tmp_path: Path) -> None:
     process, url = started(*words, XDG_STATE_HOME=str(tmp_path))
     try:
         assert url.startswith("https://") and re.search(r"\?token=[\w-]{20,}$", url)
-        assert {p.name for p in (tmp_path / "ser_ros").iterdir()} == {"page.crt", "page.key"}
+        assert {p.name for p in (tmp_path / "ser_ros").iterdir()} == {
+            "page.crt",
+            "page.key",
+            "page.token",
+        }
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=60)
         assert process.returncode == 0, rest

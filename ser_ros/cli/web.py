@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import secrets
 from pathlib import Path
 
 from ser_ros.cli.options import add_model_arguments, positive
@@ -64,14 +63,14 @@ def run(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C, which is the ordinary end: 0."""
     check_web()
     from ser_ros.bundle import Bundle, find_bundle
-    from ser_ros.web import addresses, certificates
+    from ser_ros.web import addresses, certificates, state
     from ser_ros.web.limits import Limits
     from ser_ros.web.listening import Listener
     from ser_ros.web.saving import SavingFolder
     from ser_ros.web.server import Server, Setting, serve
 
     host, names = options.host, addresses.own_names(options.host, tuple(options.name))
-    token = None if addresses.is_local(host) else secrets.token_urlsafe(16)
+    token = None if addresses.is_local(host) else state.token(state.state_folder())
     context = certificates.chosen(options.certificate, options.key, options.make_certificate, names)
     limits = Limits(options.upload_mb, float(options.seconds), options.at_once)
     saving = SavingFolder(options.save_folder, options.save_days) if options.save_folder else None

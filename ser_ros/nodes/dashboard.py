@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,7 @@ class DashboardNode(ManagedNode):
 
     def open(self) -> None:
         try:
-            from ser_ros.web import addresses, certificates
+            from ser_ros.web import addresses, certificates, state
             from ser_ros.web.hub import Hub
             from ser_ros.web.limits import Limits
             from ser_ros.web.listening import Listener
@@ -88,7 +87,7 @@ class DashboardNode(ManagedNode):
             raise MissingExtra(error.name or str(error), "web") from error
         host = self.value("host")
         names = addresses.own_names(host, tuple(filter(None, self.value("names"))))
-        token = None if addresses.is_local(host) else secrets.token_urlsafe(16)
+        token = None if addresses.is_local(host) else state.token(state.state_folder())
         certificate, key = (_path(self.value(name)) for name in ("certificate", "key"))
         context = certificates.chosen(certificate, key, self.value("make_certificate"), names)
         folder = _path(self.value("save_folder"))

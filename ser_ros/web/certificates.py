@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 import ssl
 from pathlib import Path
 
 from ser_ros.errors.config import BadValue
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.web import CertificateRefused
+from ser_ros.files import PRIVATE, written_aside
+from ser_ros.web.state import state_folder
 
 _DAYS = 397
 """The longest that browsers take (CA/Browser Forum, 2020)."""
@@ -61,13 +62,6 @@ def _fault(certificate: Path, key: Path, error: ssl.SSLError) -> tuple[Path, str
     if b"ENCRYPTED" in key.read_bytes():
         return key, "the key is locked by a password"
     return certificate, reason.replace("_", " ").lower() or "one of the two is no PEM file"
-
-
-def state_folder() -> Path:
-    """Return where programs keep what they make (XDG Base Directory Specification)."""
-    told = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(told) if os.path.isabs(told) else Path.home() / ".local" / "state"
-    return base / "ser_ros"
 
 
 def made_for(names: list[str], folder: Path) -> tuple[Path, Path]:
@@ -126,8 +120,10 @@ def _make(names: list[str], certificate: Path, key: Path) -> None:
         serialization.NoEncryption(),
     )
     certificate.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write(key, secret)
-    _write(certificate, made.public_bytes(serialization.Encoding.PEM))
+    told = made.public_bytes(serialization.Encoding.PEM)
+    for path, content in ((key, secret), (certificate, told)):
+        with written_aside(path, PRIVATE) as aside:
+            aside.write_bytes(content)
 
 
 def _general(name: str):  # type: ignore[no-untyped-def]
@@ -137,12 +133,3 @@ def _general(name: str):  # type: ignore[no-untyped-def]
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that nobody else could read at any moment."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    aside.replace(path)

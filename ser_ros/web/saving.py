@@ -15,7 +15,7 @@ import soundfile
 
 from ser_ros.audio import NETWORK_RATE, Samples
 from ser_ros.errors.machine import CannotWrite
-from ser_ros.files import write_text, written_aside
+from ser_ros.files import PRIVATE, write_text, written_aside
 
 _OURS = re.compile(r"\.?voice-\d{8}-\d{6}-[0-9a-f]{8}(-\w+)?\.(flac|json)")
 """Nothing else in the folder is touched. With a dot: what a save that was cut off left aside."""
@@ -48,14 +48,13 @@ class SavingFolder:
         soundfile.write(sound, samples, NETWORK_RATE, format="FLAC")
         flac = self.folder / f"{name}.flac"
         try:
-            with written_aside(flac) as aside:
+            with written_aside(flac, PRIVATE) as aside:  # a voice is nobody else's to hear
                 aside.write_bytes(sound.getvalue())
-            write_text(self.folder / f"{name}.json", json.dumps(answer, ensure_ascii=False))
+            text = json.dumps(answer, ensure_ascii=False)
+            write_text(self.folder / f"{name}.json", text, PRIVATE)
         except CannotWrite:
             flac.unlink(missing_ok=True)
             raise
-        for suffix in ("flac", "json"):
-            (self.folder / f"{name}.{suffix}").chmod(0o600)  # a voice is nobody else's to hear
         return name
 
     def age_out(self) -> int:
