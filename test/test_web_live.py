@@ -18,6 +18,7 @@ from aiohttp import WSMsgType, WSServerHandshakeError
 from served import news, run, serving
 
 from ser_ros.errors.web import MicrophoneRefused
+from ser_ros.web import sockets
 from ser_ros.web.hub import Hub
 from ser_ros.web.limits import Limits
 from ser_ros.web.listening import Listener
@@ -113,37 +114,63 @@ def test_other_threads_may_publish_before_while_and_after() -> None:
 
 # ── the live view ─────────────────────────────────────────────────────────────────────────────
 
+ASKED_FOR_A_VIEW = (
+    b"GET /ws/live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
 
 def test_twenty_viewers_hear_the_same_and_one_that_does_not_read_slows_nobody(
     listener: Listener,
 ) -> None:
     async def work() -> None:
         async with serving(listener, ros=True, limits=Limits(viewers=21)) as page:
-            sockets = [await page.client.ws_connect("/ws/live") for _ in range(20)]
+            views = [await page.client.ws_connect("/ws/live") for _ in range(20)]
             # It opens a view and then reads nothing; its buffers fill.
             _, writer = await asyncio.open_connection("127.0.0.1", page.port)
-            writer.write(
-                b"GET /ws/live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-                b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-            )
+            writer.write(ASKED_FOR_A_VIEW)
             while page.server.hub.viewers < 21:
                 await asyncio.sleep(0.01)
             status, told = await page.get("/ws/live")
             assert (status, told["error"]["kind"]) == (503, "too_many_viewers")
-            for socket in sockets:
+            for socket in views:
                 told = await news(socket)
                 assert told["type"] == "hello" and told["about"]["ros"] is True
             big = "x" * 100_000
             for number in range(200):
                 page.server.hub.publish({**window(number), "sound": big})
-                for socket in sockets:
+                for socket in views:
                     assert (await news(socket))["stamp"] == number
             writer.transport.abort()
-            for socket in sockets:
+            for socket in views:
                 await socket.close()
             while page.server.hub.viewers:
                 await asyncio.sleep(0.01)
+
+    run(work())
+
+
+def test_of_a_viewer_that_is_taken_off_nothing_is_kept(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "_HEARTBEAT_S", 0.2)
+
+    async def work() -> None:
+        async with serving(listener) as page:
+            _, writer = await asyncio.open_connection("127.0.0.1", page.port, limit=1024)
+            writer.write(ASKED_FOR_A_VIEW)
+            while page.server.hub.viewers < 1:
+                await asyncio.sleep(0.01)
+            number = 0
+            while page.server.hub.viewers:  # until it is noticed that it answers nothing
+                page.server.hub.publish({**window(number), "sound": "x" * 500_000})
+                number += 1
+                await asyncio.sleep(0.01)
+            assert page.server._runner is not None and page.server._runner.server is not None
+            while page.server._runner.server.connections:  # though it took nothing of what waits
+                await asyncio.sleep(0.01)
+            writer.transport.abort()
 
     run(work())
 

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from typing import Any, Protocol
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from ser_ros.audio import RATES
 from ser_ros.errors import SerError
@@ -89,6 +89,10 @@ class Sockets:
         finally:
             self._hub.leave(viewer)
             self._open.discard(socket)
+            if socket.close_code == WSCloseCode.ABNORMAL_CLOSURE and request.transport is not None:
+                # Who answers no heartbeat takes none of what still waits to be sent either, and
+                # to close in order would keep it for as long as the line stays.
+                request.transport.abort()
             if teller is not None:
                 teller.cancel()
                 await asyncio.gather(teller, return_exceptions=True)
