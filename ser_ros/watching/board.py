@@ -25,7 +25,7 @@ STRIP_S = 60.0
 LEVELS = ("OK", "WARN", "ERROR", "STALE")
 """The levels of a status, by their number."""
 
-OURS = ("capture", "inference", "behavior")
+OURS = ("capture", "inference", "behavior", "dashboard")
 """What a status of the package is about; its name is `node: one of these`."""
 
 

@@ -17,6 +17,7 @@ from ser_ros.audio import Samples
 from ser_ros.nodes import topics
 from ser_ros.nodes.behavior import BehaviorNode
 from ser_ros.nodes.capture import CaptureNode
+from ser_ros.nodes.dashboard import DashboardNode
 from ser_ros.nodes.inference import InferenceNode
 from ser_ros.nodes.managed import ManagedNode
 
@@ -28,6 +29,7 @@ NODES: dict[type[ManagedNode], dict[str, object]] = {
     CaptureNode: {"source": "file", "files": [str(FILE)]},
     InferenceNode: {},
     BehaviorNode: {},
+    DashboardNode: {"port": 0, "runtime": "onnxruntime"},
 }
 
 
