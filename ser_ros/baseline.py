@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ser_ros.bundle import Bundle
 from ser_ros.errors.models import NoBaseline, VoiceMismatch, VoiceUnreadable
-from ser_ros.files import write_text
+from ser_ros.files import PRIVATE, write_text
 from ser_ros.labels import NEUTRAL
 
 Logits = npt.NDArray[np.float32]
@@ -27,7 +27,7 @@ Logits = npt.NDArray[np.float32]
 SCHEMA = 1
 """The version of a saved voice's layout."""
 
-PRIOR_WINDOWS = 3.0
+PRIOR_WINDOWS = 8.0
 """Windows of the population that a voice begins with: after as many of its own it counts half."""
 
 MEMORY_WINDOWS = 40.0
@@ -100,7 +100,7 @@ class VoiceBaseline:
     # ── kept by name ──────────────────────────────────────────────────────────────────────────
 
     def save(self, path: Path) -> None:
-        """Write the voice to a file. Raises `CannotWrite`."""
+        """Write the voice to a file that its owner alone can read. Raises `CannotWrite`."""
         content = {
             "schema": SCHEMA,
             "model": self._bundle.name,
@@ -109,7 +109,7 @@ class VoiceBaseline:
             "neutral_logits": self._mean.tolist(),
             "windows": self.windows,
         }
-        write_text(path, json.dumps(content, indent=2) + "\n")
+        write_text(path, json.dumps(content, indent=2) + "\n", PRIVATE)
 
     def load(self, path: Path) -> None:
         """Take the voice of a file. Raises `VoiceUnreadable` or `VoiceMismatch`, and stays."""

@@ -88,7 +88,7 @@ def test_a_voice_that_is_off_is_learned_from_an_enrolment(voice):
 
 def test_the_less_was_heard_the_less_is_taken_out(bundle):
     found = []
-    for count in (1, 4, 16, 64):
+    for count in (1, 4, 16, 128):
         voice = VoiceBaseline(bundle)
         voice.enroll(np.tile(SAD, (count, 1)))
         found.append(voice.shift[2])
@@ -276,9 +276,9 @@ def test_an_enrolment_begins_at_a_reset_voice(voices):
     enroll(voices, said=voiced(angry=2))
     enroll(voices, said=SAD)
     assert voices.voice.shift[0] == 0
-    assert voices.voice.shift[2] > 0.5
+    assert voices.voice.shift[2] > 0.4
     assert voices.enrolment is None
-    assert voices.shift == "angry +0.0, neutral +0.0, sad +0.7, happy +0.0"
+    assert voices.shift == "angry +0.0, neutral +0.0, sad +0.5, happy +0.0"
 
 
 @pytest.mark.parametrize("hop_s", [0.25, 1.25, 2.5, 5.0])
@@ -476,7 +476,7 @@ def test_a_disk_that_is_full_at_the_end_does_not_lose_the_voice(voices, monkeypa
     with pytest.raises(CannotWrite):
         enroll(voices, "anna")
     assert voices.enrolment is None
-    assert voices.voice.shift[2] > 0.5
+    assert voices.voice.shift[2] > 0.4
 
 
 def test_another_model_refuses_a_kept_voice(voices, bundle):
