@@ -16,7 +16,7 @@ from ser_ros.corpora import Clip
 from ser_ros.errors.config import BadValue
 from ser_ros.evaluation.baseline import adapted, enrolment
 from ser_ros.evaluation.clips import Heard, Item, items_of, subset
-from ser_ros.evaluation.judging import Judged, Task, judge, load, name_of
+from ser_ros.evaluation.judging import HeardClips, Task, judge, load, name_of
 from ser_ros.evaluation.listening import first, voices
 from ser_ros.evaluation.seen import acquaintance
 from ser_ros.labels import FOUR
@@ -198,7 +198,7 @@ def items(recordings):
     return items_of(clips, FOUR)
 
 
-def same(one: Judged, other: Judged) -> None:
+def same(one: HeardClips, other: HeardClips) -> None:
     assert one.unreadable == other.unreadable
     assert [h.clip for h in one.heard] == [h.clip for h in other.heard]
     for a, b in zip(one.heard, other.heard, strict=True):

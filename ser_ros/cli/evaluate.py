@@ -28,7 +28,7 @@ from ser_ros.evaluation import baseline
 from ser_ros.evaluation.calibration import mean_probabilities
 from ser_ros.evaluation.clips import Heard, items_of
 from ser_ros.evaluation.conditions import CONDITIONS, NOISES, conditions
-from ser_ros.evaluation.judging import Judged, Task, classifier_of, judge
+from ser_ros.evaluation.judging import HeardClips, Task, classifier_of, judge
 from ser_ros.evaluation.measure import measure
 from ser_ros.evaluation.provenance import origin
 from ser_ros.evaluation.results import finite
@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
     bundle = evaluation.classifier.bundle
 
     items = items_of(clips, bundle.labels)
-    judged = evaluation.judge(task, items) if items else Judged([], [])
+    judged = evaluation.judge(task, items) if items else HeardClips([], [])
     for sentence in judged.unreadable:
         print(f"evaluate: {sentence}", file=sys.stderr)
     unreadable = len(judged.unreadable)
@@ -231,7 +231,7 @@ class _Evaluation:
         self.jobs, self.seed = options.jobs, options.seed
         self.classifier = classifier_of(task)
 
-    def judge(self, task: Task, items: Any) -> Judged:
+    def judge(self, task: Task, items: Any) -> HeardClips:
         return judge(task, items, self.work, self.jobs, f"judging, {task.condition.name}")
 
     def opinions(self, heard: list[Heard]) -> Opinions:

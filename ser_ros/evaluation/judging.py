@@ -48,7 +48,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Judged:
+class HeardClips:
     """What was heard of the clips that can be read, in their order."""
 
     heard: list[Heard]
@@ -62,7 +62,7 @@ Part = list[Heard | str]
 
 def judge(
     task: Task, items: Sequence[Item], work: Path | None = None, jobs: int = 1, what: str = ""
-) -> Judged:
+) -> HeardClips:
     """Judge clips; those that `work` has from before are not judged again.
 
     Raises `BundleError`, `CannotWrite` for a `work` that cannot be written to, or `ProcessLost`.
@@ -87,7 +87,7 @@ def judge(
         if path is not None:
             _write(path, part)
     everything = [h for index in range(len(chunks)) for h in found[index]]
-    return Judged(
+    return HeardClips(
         [h for h in everything if isinstance(h, Heard)],
         [h for h in everything if isinstance(h, str)],
     )
