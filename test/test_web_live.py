@@ -18,10 +18,12 @@ from aiohttp import WSMsgType, WSServerHandshakeError
 from served import news, run, serving
 
 from ser_ros.errors.web import MicrophoneRefused
-from ser_ros.web import sockets
+from ser_ros.web import addresses, sockets
 from ser_ros.web.hub import Hub
 from ser_ros.web.limits import Limits
 from ser_ros.web.listening import Listener
+from ser_ros.web.server import Server, Setting
+from ser_ros.web.thread import ServerThread
 
 
 @pytest.fixture(scope="module")
@@ -329,3 +331,11 @@ def test_a_stranger_opens_no_socket(listener: Listener) -> None:
                 assert caught.value.status == 403
 
     run(work())
+
+
+def test_a_server_that_cannot_start_leaves_no_thread(listener: Listener) -> None:
+    before = set(threading.enumerate())
+    with pytest.raises(OSError), addresses.listening_socket("127.0.0.1", 0) as taken:
+        taken.close()
+        ServerThread(Server(listener, Setting(["127.0.0.1"])), taken)
+    assert set(threading.enumerate()) <= before

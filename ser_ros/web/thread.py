@@ -20,11 +20,20 @@ class ServerThread:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="web", daemon=True)
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(server.start(taken), self._loop).result()
+        try:
+            asyncio.run_coroutine_threadsafe(server.start(taken), self._loop).result()
+        except BaseException:
+            self._end()
+            raise
 
     def close(self) -> None:
         """End every view, give the port back, and wait for the thread."""
-        asyncio.run_coroutine_threadsafe(self._server.close(), self._loop).result(_END_S)
+        try:
+            asyncio.run_coroutine_threadsafe(self._server.close(), self._loop).result(_END_S)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_END_S)
         self._loop.close()
