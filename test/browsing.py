@@ -116,3 +116,15 @@ def painted(page: Page, selector: str) -> bool:
         "c => new Set(new Uint32Array(c.getContext('2d')"
         ".getImageData(0, 0, c.width, c.height).data.buffer)).size > 5",
     )
+
+
+def record(page: Page, seconds: float = 1) -> None:
+    """Speak into the microphone of the page for a while, and wait for the answer."""
+    page.click("#record")
+    page.wait_for_function(
+        "least => (([m, s]) => 60 * m + +s >= least)"
+        "(document.getElementById('record-time').textContent.split(':'))",
+        arg=seconds,
+    )
+    page.click("#record")
+    page.wait_for_selector("#answer:not([hidden])")

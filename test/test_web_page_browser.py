@@ -15,7 +15,7 @@ import soundfile
 import tiny
 from browsing import DESK, WAIT_MS, fits, painted, violations
 from page_double import Double, live_messages, served
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from ser_ros.audio import NETWORK_RATE
 from ser_ros.classifier import Classifier
@@ -167,20 +167,9 @@ def test_a_server_without_ros_offers_to_try_a_voice(judge, opened):
 # ── try a voice ───────────────────────────────────────────────────────────────────────────────
 
 
-def record(page: Page, seconds: float = 1) -> None:
-    page.click("#record")
-    page.wait_for_function(
-        "least => (([m, s]) => 60 * m + +s >= least)"
-        "(document.getElementById('record-time').textContent.split(':'))",
-        arg=seconds,
-    )
-    page.click("#record")
-    page.wait_for_selector("#answer:not([hidden])")
-
-
 def test_a_voice_is_recorded_and_answered(double, opened, tmp_path):
     page = opened(double.url + "#try")
-    record(page)
+    browsing.record(page)
     expect(page.locator("#answer .word")).to_contain_text("sad")
     expect(page.locator("#answer .remark")).to_contain_text("This voice sounds sad.")
     for name in ("course", "wave", "tones"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import resource
 import signal
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import browsing
+import numpy as np
 import pytest
+import uploads
 from playwright.sync_api import expect
 from programs import ROOT
 
@@ -73,3 +76,27 @@ def test_a_person_tries_recordings_and_saves_one_though_the_disk_was_full(
     expect(page.get_by_role("button", name="저장했어요")).to_be_disabled()
     expect(page.locator("#try-trouble")).to_be_hidden()
     assert {path.suffix for path in command.folder.iterdir()} == {".flac", ".json"}
+
+
+def test_a_voice_is_recorded_and_answered_by_the_carried_model(command, opened, tmp_path):
+    """The fake microphone plays the first recording, an actor's joy, again and again."""
+    page = opened(command.address + "#try")
+    browsing.record(page, seconds=4)
+    assert browsing.painted(page, "#answer .tones")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="JSON").click()
+    download.value.save_as(tmp_path / "answer.json")
+    answer = json.loads((tmp_path / "answer.json").read_text())
+    # Where in the recording it begins is by chance, so that it need not be sure of it.
+    assert answer["labels"][np.argmax(answer["probabilities"])] == "happy"
+    assert answer["duration_s"] >= 4
+
+
+@pytest.mark.parametrize("name", uploads.FORMATS)
+def test_every_format_is_answered(command, opened, voices, tmp_path, name):
+    file = tmp_path / f"joy.{name}"
+    file.write_bytes(uploads.encoded(voices[0], name))
+    page = opened(command.address + "#try")
+    page.set_input_files("#file", file)
+    expect(page.locator("#answer .word")).to_contain_text("happy", timeout=30_000)
+    expect(page.locator("#answer")).to_contain_text(file.name)

@@ -79,6 +79,7 @@ class Graph:
             "ROS_DOMAIN_ID": str(self.domain),
             "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
             "PYTHONUNBUFFERED": "1",
+            "XDG_STATE_HOME": str(folder / "state"),  # a token of a test is nobody's
         }
         self._processes: list[Process] = []
         self._context = Context()
