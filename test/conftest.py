@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ from ser_ros.audio import Samples
 from ser_ros.bundle import DEFAULT_MODEL, Bundle
 from ser_ros.carried import models_folder, recordings_folder
 from ser_ros.classifier import Classifier
+
+# A shell starts what runs in its background deaf to Ctrl-C, and so would be what the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

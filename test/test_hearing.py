@@ -11,6 +11,7 @@ import tiny
 
 from ser_ros import audio, hearing
 from ser_ros.audio import AudioFormat, SampleFormat, Samples
+from ser_ros.baseline import PRIOR_WINDOWS
 from ser_ros.classifier import Classifier, Estimate
 from ser_ros.errors.config import BadValue
 from ser_ros.framing import SECOND
@@ -369,4 +370,4 @@ def test_an_enrolment_hears_what_is_judged_and_nothing_of_the_robot():
     assert len(robot.judge_all()) == 2
     assert enrolment.done
     voices.finish()
-    assert robot.judge.voice.shift == pytest.approx([0.5, 0, 0, 0])
+    assert robot.judge.voice.shift == pytest.approx([3 / (3 + PRIOR_WINDOWS), 0, 0, 0])

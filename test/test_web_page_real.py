@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import browsing
-import numpy as np
 import pytest
 import tiny
 from playwright.sync_api import Page, expect
@@ -95,26 +94,6 @@ def frozen(page: Page) -> Iterator[None]:
     yield
     session.send("Page.setWebLifecycleState", {"state": "active"})
     session.detach()
-
-
-def test_a_frozen_page_goes_on_and_shows_what_it_missed(listener, opened):
-    """More came meanwhile than the sockets and its queue hold."""
-    robot_s = [0.0]
-    hub = Hub(now=lambda: robot_s[0])
-    noise = np.random.default_rng(0).bytes(100_000).hex()
-    with served_aside(listener, hub, ros=True) as url:
-        page = opened(url)
-        hub.publish_threadsafe(state("sad"))
-        expect(page.locator("#live-word")).to_have_text("sad")
-        with frozen(page):
-            for _ in range(100):
-                robot_s[0] += 0.1
-                hub.publish_threadsafe(state("sad", noise=noise))
-                time.sleep(0.02)  # so slowly that a page that is awake reads all of it
-            hub.publish_threadsafe(state("happy"))
-        expect(page.locator("#live-word")).to_have_text("happy")
-        expect(page.locator("#missed")).to_have_text(re.compile(r"Missed: \d+ s"))
-        expect(page.locator("#link")).to_have_text("Connected")
 
 
 MISSED_LONG = re.compile(r"Missed: [56]\d s")
