@@ -68,9 +68,9 @@ def hear_all(
     """Hear every bag, and return what came of each, in the order of the jobs.
 
     What was heard is kept in `work`, and taken from there where it is. `heard` is told of each bag
-    as it is done. Raises `ProcessLost` where a process died, `SerError` where nothing more can be
-    kept, `MissingExtra` or `BadValue` for a cluster that cannot be asked; what was done until then
-    is kept.
+    as it is done. Raises `ProcessLost` where a process died, `CannotWrite` where nothing more can
+    be kept, `MissingExtra` or `BadValue` for a cluster that cannot be asked; what was done until
+    then is kept.
     """
     if work is not None:
         try:
@@ -102,7 +102,7 @@ def _hear(job: Job, work: Path | None) -> Outcome:
     except OSError as error:  # a disk that fails in the middle of a bag
         return Failure(bag, f"'{bag}' cannot be read to its end: {error.strerror or error}.")
     if kept is not None:
-        _keep(kept, source)
+        write_text(kept, json.dumps(_plain(source)))
     return source
 
 
@@ -169,15 +169,6 @@ def _code(package: Path) -> str:
     for path in sorted(package.rglob("*.py")):
         found.update(path.read_bytes())
     return found.hexdigest()
-
-
-def _keep(path: Path, source: Source) -> None:
-    """Raises `SerError`."""
-    try:
-        write_text(path, json.dumps(_plain(source)))
-    except CannotWrite as error:
-        # From another process comes nothing but a sentence.
-        raise SerError(str(error)) from None
 
 
 def _plain(source: Source) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from functools import partial
 from multiprocessing import active_children, get_context
 from typing import TypeVar
 
-from ser_ros.errors import SerError
 from ser_ros.errors.machine import ProcessLost
 
 Task = TypeVar("Task")
@@ -28,10 +27,9 @@ def each(
 ) -> Iterator[tuple[int, Result]]:
     """Yield what came of each task, with its index, as it is done, by `jobs` processes.
 
-    With one job or task it is this process; from another one, an error of ours comes back as a
-    `SerError` with its sentence. After an interruption, or where nobody asks any more, the
-    processes are ended. Raises `ProcessLost` where one died: `did` says in words what it did, and
-    `kept` whether what came until then is on the disk.
+    With one job or task it is this process. After an interruption, or where nobody asks any more,
+    the processes are ended. Raises `ProcessLost` where one died: `did` says in words what it did,
+    and `kept` whether what came until then is on the disk.
     """
     jobs = min(jobs, len(tasks))
     if jobs <= 1:
@@ -66,8 +64,6 @@ def _prepare() -> None:
 def _do(function: Callable[[Task], Result], task: Task) -> Result:
     try:
         return function(task)
-    except SerError as error:
-        raise SerError(str(error)) from None  # the others are not made of a sentence alone
     except SystemExit:
         os._exit(1)  # the pool would go on with the next task
 

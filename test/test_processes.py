@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from ser_ros.errors import SerError
 from ser_ros.errors.machine import CannotWrite, ProcessLost
 from ser_ros.processes import each
 
@@ -30,7 +29,7 @@ def test_each_task_has_its_result_and_what_cannot_be_used_is_a_sentence():
     words = ["a", "bb", "ccc"]
     for jobs in (1, 2):
         assert sorted(each(len, words, jobs, "counted", False)) == [(0, 1), (1, 2), (2, 3)]
-        with pytest.raises(SerError, match=r"'(a|bb)' cannot be written \(no room\)"):
+        with pytest.raises(CannotWrite, match=r"'(a|bb)' cannot be written \(no room\)"):
             list(each(refuse, words, jobs, "refused", False))
     assert list(each(len, [], 2, "counted", False)) == []
 

@@ -37,6 +37,18 @@ person reads the sentence.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class SerError(Exception):
     """The root: anything that the project refuses, in one sentence for a person."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go from process to process as a sentence: the facts that it was made of stay behind."""
+        return _of_sentence, (type(self), str(self), vars(self))
+
+
+def _of_sentence(kind: type[SerError], sentence: str, more: dict[str, Any]) -> SerError:
+    error = kind.__new__(kind, sentence)
+    vars(error).update(more)
+    return error
