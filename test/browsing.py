@@ -6,6 +6,7 @@ Fixtures are taken by name: `opened = browsing.opened`.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -128,3 +129,20 @@ def record(page: Page, seconds: float = 1) -> None:
     )
     page.click("#record")
     page.wait_for_selector("#answer:not([hidden])")
+
+
+def state(label: str, **more: object) -> dict[str, object]:
+    """Return a state as the live view is told it; `more` takes the place of its fields."""
+    now = time.time()
+    return {
+        "type": "state",
+        "stamp": now,
+        "since": now,
+        "label": label,
+        "confidence": 0.9,
+        "labels": ["angry", "neutral", "sad", "happy"],
+        "probabilities": [0.02, 0.04, 0.9, 0.04],
+        "speech_ratio": 1.0,
+        "level_dbfs": -20.0,
+        **more,
+    }

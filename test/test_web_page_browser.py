@@ -70,17 +70,9 @@ def test_the_live_page_shows_what_the_nodes_say(double, judge, voices, opened):
 def test_what_is_no_emotion_is_shown_as_what_it_is(double, opened, label, word, sure):
     page = opened(double.url)
     double.wait_for_viewer()
-    state = {
-        "type": "state",
-        "stamp": time.time(),
-        "since": time.time() - 1,
-        "label": label,
-        "confidence": 0.45,
-        "labels": ["angry", "neutral", "sad", "happy"],
-        "probabilities": [0.2, 0.45, 0.3, 0.05],
-        "speech_ratio": 0.4,
-        "level_dbfs": -40.0,
-    }
+    state = browsing.state(
+        label, confidence=0.45, probabilities=[0.2, 0.45, 0.3, 0.05], speech_ratio=0.4
+    )
     double.say(state)
     expect(page.locator("#live-word")).to_have_text(word)
     expect(page.locator("#live-sure")).to_have_text(sure)
@@ -105,17 +97,7 @@ def test_a_state_of_long_ago_is_not_shown_as_now(double, opened):
     page = opened(double.url)
     double.wait_for_viewer()
     old = time.time() - 90
-    state = {
-        "type": "state",
-        "stamp": old,
-        "since": old,
-        "label": "sad",
-        "confidence": 0.9,
-        "labels": ["sad", "happy"],
-        "probabilities": [0.9, 0.1],
-        "speech_ratio": 1,
-        "level_dbfs": -20,
-    }
+    state = browsing.state("sad", stamp=old, since=old)
     double.say(state)
     expect(page.locator("#live-sure")).to_have_text(re.compile(r"for 9\d s. The last word was"))
     double.say(state | {"stamp": time.time()})

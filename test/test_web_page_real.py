@@ -6,7 +6,6 @@ import functools
 import http.server
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import browsing
 import pytest
 import tiny
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from served import served_aside
 
 from ser_ros.web.hub import Hub
@@ -69,33 +68,6 @@ def test_a_link_on_another_page_opens_it(listener, opened, tmp_path):
 # ── who sleeps, and who starts again ──────────────────────────────────────────────────────────
 
 
-def state(label: str, **more: object) -> dict[str, object]:
-    now = time.time()
-    return {
-        "type": "state",
-        "stamp": now,
-        "since": now,
-        "label": label,
-        "confidence": 0.9,
-        "labels": ["angry", "neutral", "sad", "happy"],
-        "probabilities": [0.02, 0.04, 0.9, 0.04],
-        "speech_ratio": 1.0,
-        "level_dbfs": -20.0,
-        **more,
-    }
-
-
-@contextmanager
-def frozen(page: Page) -> Iterator[None]:
-    """As a phone does with a page that nobody looks at."""
-    session = page.context.new_cdp_session(page)
-    session.send("Page.enable")
-    session.send("Page.setWebLifecycleState", {"state": "frozen"})
-    yield
-    session.send("Page.setWebLifecycleState", {"state": "active"})
-    session.detach()
-
-
 MISSED_LONG = re.compile(r"Missed: [56]\d s")
 """All of the last minute, less what has passed since."""
 
@@ -107,13 +79,12 @@ def test_a_page_that_slept_for_long_opens_a_new_line(listener, opened):
     hub = Hub()
     with served_aside(listener, hub, ros=True) as url:
         page = opened(url)
-        hub.publish_threadsafe(state("sad"))
+        hub.publish_threadsafe(browsing.state("sad"))
         expect(page.locator("#live-word")).to_have_text("sad")
         lines = []
         page.on("websocket", lambda line: lines.append(line))
-        with frozen(page):
-            page.evaluate(TEN_MINUTES_LATER)
-            hub.publish_threadsafe(state("happy"))
+        page.evaluate(TEN_MINUTES_LATER)
+        hub.publish_threadsafe(browsing.state("happy"))
         expect(page.locator("#missed")).to_have_text(MISSED_LONG)
         expect(page.locator("#live-word")).to_have_text("happy")
         assert len(lines) == 1
@@ -128,7 +99,7 @@ def test_a_page_survives_a_restart_of_the_server(listener, opened):
     hub = Hub()
     with served_aside(listener, hub, port, ros=True):
         expect(page.locator("#link")).to_have_text("Connected", timeout=browsing.WAIT_MS)
-        hub.publish_threadsafe(state("sad"))
+        hub.publish_threadsafe(browsing.state("sad"))
         expect(page.locator("#live-word")).to_have_text("sad")
         expect(page.locator("#missed")).to_have_text(re.compile(r"Missed: \d+ s"))
 
@@ -138,11 +109,8 @@ def test_a_page_that_slept_through_a_restart_comes_back(listener, opened):
     with served_aside(listener, ros=True) as url:
         page = opened(url)
         expect(page.locator("#link")).to_have_text("Connected")
-        asleep = frozen(page)
-        asleep.__enter__()
         page.evaluate(TEN_MINUTES_LATER)
     with served_aside(listener, hub, int(url.rstrip("/").rpartition(":")[2]), ros=True):
-        asleep.__exit__(None, None, None)
         expect(page.locator("#missed")).to_have_text(MISSED_LONG)
-        hub.publish_threadsafe(state("happy"))
+        hub.publish_threadsafe(browsing.state("happy"))
         expect(page.locator("#live-word")).to_have_text("happy")
