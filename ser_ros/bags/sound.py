@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from weakref import finalize
 
@@ -12,7 +12,7 @@ import numpy as np
 from ser_ros.audio import AudioFormat, Samples
 from ser_ros.bags.reading import Bag, open_bag
 from ser_ros.bags.records import Chunk, Format
-from ser_ros.framing import PAUSE_NS, SECOND, AudioStream
+from ser_ros.framing import PAUSE_NS, SECOND, AudioStream, Window
 
 _GRAIN_S = 0.1
 """Sound is put together from pieces of this length, each at its own time."""
@@ -52,32 +52,36 @@ class _BagSound:
         topic = self._bag.audio_topic(self._audio)
         if self._chunks is None:
             self._chunks = _Chunks(self._bag, topic)
-        chunks = self._chunks
-        grain = round(_GRAIN_S * self._rate)
         found = np.zeros(round(duration_s * self._rate), np.float32)
-        stream = AudioStream(grain, grain, self._rate)
         first_ns = self._begin_ns + round(start_s * SECOND)
         last_ns = first_ns + round(duration_s * SECOND)
-        near = (chunks.begins > first_ns - _NEAR_NS) & (chunks.begins < last_ns)
-        if near.any():
-            start_ns, stop_ns = int(chunks.logs[near].min()), int(chunks.logs[near].max()) + 1
-            inside = np.flatnonzero((chunks.logs >= start_ns) & (chunks.logs < stop_ns))
-            records = self._bag.records(topic, start_ns, stop_ns)
-            heard = (record for record in records if isinstance(record, Chunk))
-            for index, chunk in zip(inside, heard, strict=False):
-                fmt = chunks.formats[chunks.format_of[index]]
-                if fmt is None or not near[index]:
-                    continue
-                begin_ns = int(chunks.begins[index])
-                for piece in stream.push(chunk.data, fmt, begin_ns, chunk.log_ns)[0]:
-                    at = round(((piece.stamp_ns - self._begin_ns) / SECOND - start_s) * self._rate)
-                    begin, end = max(at, 0), min(at + grain, len(found))
-                    if begin < end:
-                        found[begin:end] = piece.samples[begin - at : end - at]
-        if not (chunks.begins >= last_ns).any():
+        for piece in self._pieces(self._bag, self._chunks, topic, first_ns, last_ns):
+            at = round((piece.stamp_ns - first_ns) / SECOND * self._rate)
+            begin, end = max(at, 0), min(at + len(piece.samples), len(found))
+            if begin < end:
+                found[begin:end] = piece.samples[begin - at : end - at]
+        if not (self._chunks.begins >= last_ns).any():
             self._bag.close()
             self._bag = None
         return found
+
+    def _pieces(
+        self, bag: Bag, chunks: _Chunks, topic: str, first_ns: int, last_ns: int
+    ) -> Iterator[Window]:
+        """Yield the sound around a stretch of time, in pieces of one grain."""
+        near = (chunks.begins > first_ns - _NEAR_NS) & (chunks.begins < last_ns)
+        if not near.any():
+            return
+        start_ns, stop_ns = int(chunks.logs[near].min()), int(chunks.logs[near].max()) + 1
+        inside = np.flatnonzero((chunks.logs >= start_ns) & (chunks.logs < stop_ns))
+        records = bag.records(topic, start_ns, stop_ns)
+        heard = (record for record in records if isinstance(record, Chunk))
+        grain = round(_GRAIN_S * self._rate)
+        stream = AudioStream(grain, grain, self._rate)
+        for index, chunk in zip(inside, heard, strict=False):
+            fmt = chunks.formats[chunks.format_of[index]]
+            if fmt is not None and near[index]:
+                yield from stream.push(chunk.data, fmt, int(chunks.begins[index]), chunk.log_ns)[0]
 
 
 class _Chunks:
