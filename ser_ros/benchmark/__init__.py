@@ -6,8 +6,5 @@ A contestant is a way to judge a window (ours, on one of the runtimes, or the us
 on a real ROS graph. Other programs slow a machine down for seconds at a time, so contestants take
 turns, round after round, and what they measured is pooled; they are compared by their medians.
 
-`viewers` is another measurement: what those who look at the page cost the robot. Blocks without and
-with them take turns, for the same reason.
-
-    stage (nodes, graph) + audience (viewers, a process) ─▶ viewers (blocks) ─▶ cost (figures)
+`viewers` is another measurement: what those who look at the page cost the robot.
 """

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ser_ros.benchmark import contest, cost, machine, report, stage, tables, viewers
+from ser_ros.benchmark import contest, machine, report, tables
 from ser_ros.benchmark.tables import Table
 from ser_ros.benchmark.task import SPEECH_FILE, WINDOWS_FILE, Task
+from ser_ros.benchmark.viewers import blocks, figures, nodes
 from ser_ros.benchmark.windows import carried_files, joined, write_wav, write_windows
 from ser_ros.bundle import Bundle, find_bundle
 from ser_ros.cli.options import positive
@@ -120,8 +121,8 @@ def _run_viewers(options: argparse.Namespace, out: Path | None) -> int:
         raise SerError("--windows and --viewers exclude each other; give one of them.")
     check_ros()
     check_web()
-    if options.viewers > viewers.MOST:
-        expected = f"{viewers.MOST} at most, for the page has no room for more and one that is slow"
+    if options.viewers > blocks.MOST:
+        expected = f"{blocks.MOST} at most, for the page has no room for more and one that is slow"
         raise BadValue("--viewers", options.viewers, expected)
     bundle = Bundle.load(find_bundle(options.model))
     seconds = options.seconds or SECONDS
@@ -133,19 +134,19 @@ def _run_viewers(options: argparse.Namespace, out: Path | None) -> int:
     with tempfile.TemporaryDirectory(prefix="ser_ros-benchmark-") as folder:
         speech = joined(options.files or carried_files(), bundle.features.rate)
         write_wav(Path(folder, SPEECH_FILE), speech, bundle.features.rate)
-        setting = viewers.Setting(str(bundle.folder), folder, options.viewers, seconds / rounds)
-        turns = progress(viewers.order(rounds), "measuring")
-        blocks, runtime = viewers.measure(setting, turns)
+        setting = blocks.Setting(str(bundle.folder), folder, options.viewers, seconds / rounds)
+        turns = progress(blocks.order(rounds), "measuring")
+        measured, runtime = blocks.measure(setting, turns)
     found["setting"] = {
         "viewers": setting.viewers,
         "rounds": rounds,
         "block_s": setting.block_s,
-        "chunk_s": stage.CHUNK_S,
-        "hop_s": stage.HOP_S,
+        "chunk_s": nodes.CHUNK_S,
+        "hop_s": nodes.HOP_S,
         "runtime": runtime,
     }
-    found |= cost.figures(blocks)
-    _tell(found, cost.preface(found), cost.tables(found), options.markdown, out)
+    found |= figures.figures(measured)
+    _tell(found, figures.preface(found), figures.tables(found), options.markdown, out)
     return 0
 
 

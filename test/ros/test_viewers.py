@@ -125,7 +125,7 @@ def begin(run: Callable[..., Run]) -> tuple[Run, dict[str, int]]:
         return {
             name: pid
             for pid, words in begun.family().items()
-            for name in (*(f"nodes.{node}" for node in NODES), "benchmark.audience")
+            for name in (*(f"nodes.{node}" for node in NODES), "benchmark.viewers.audience")
             if name in words
         }
 
@@ -154,7 +154,7 @@ def test_ended_early_it_leaves_no_process(
     ("name", "sentence"),
     [
         ("nodes.dashboard", "The node dashboard ended with exit code -9."),
-        ("benchmark.audience", "The viewers cannot look on."),
+        ("benchmark.viewers.audience", "The viewers cannot look on."),
     ],
 )
 def test_a_process_that_is_lost_ends_it_with_a_sentence(

@@ -10,7 +10,7 @@ import numpy as np
 
 from ser_ros.benchmark.report import Aim
 from ser_ros.benchmark.tables import Table, aim_row, busy, machine_sentence, number
-from ser_ros.benchmark.viewers import Block, processes
+from ser_ros.benchmark.viewers.blocks import Block, processes
 
 SOON_MS = 200.0
 """From a message on the graph to the page."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ser_ros.benchmark.stage import NODES, VIEWERS, Audience, Stage, audience, nodes
+from ser_ros.benchmark.viewers.nodes import NODES, VIEWERS, Audience, Stage, audience, nodes
 from ser_ros.web.limits import Limits
 
 MOST = Limits().viewers - 1

@@ -1,4 +1,4 @@
-"""The viewers' process: `python -m ser_ros.benchmark.audience ADDRESS`.
+"""The viewers' process: `python -m ser_ros.benchmark.viewers.audience ADDRESS`.
 
 A line in is a word, and a line of JSON answers it:
 

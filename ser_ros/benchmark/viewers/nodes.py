@@ -189,7 +189,7 @@ def audience(stage: Stage, address: str, folder: str) -> Iterator[Audience]:
     log = Path(folder, f"{VIEWERS}.log")
     with log.open("wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ser_ros.benchmark.audience", address],
+            [sys.executable, "-m", "ser_ros.benchmark.viewers.audience", address],
             env=os.environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
