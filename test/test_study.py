@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import soundfile
 from trainings import rewrite, tiny_training
 
 from ser_ros.__main__ import main
@@ -61,6 +62,58 @@ def test_a_first_look_takes_some(folder):
         tasks(folder, folds=[7])
     with pytest.raises(BadValue, match="--corpora is 'ravdess'"):
         tasks(folder, corpora=["ravdess"])
+
+
+@pytest.fixture
+def four_voices(tmp_path) -> Path:
+    """Two corpora, each of two speakers, a fold for each."""
+    tiny_training(tmp_path)
+    path = tmp_path / "manifest.csv"
+    head, *rows = path.read_text().splitlines()
+    columns = head.split(",")
+    for row in list(rows):
+        clip = dict(zip(columns, row.split(","), strict=True))
+        sound, rate = soundfile.read(tmp_path / clip["path"])
+        changed = {"path": f"other-{clip['path']}", "corpus": "other"}
+        soundfile.write(tmp_path / changed["path"], 0.5 * sound, rate)
+        rows.append(",".join({**clip, **changed}.values()))
+    path.write_text("\n".join([head, *rows]) + "\n")
+    return tmp_path
+
+
+def test_adapted_folds_begin_with_the_model_that_never_heard_their_corpus(four_voices):
+    adapt = read_train_config(four_voices / "tiny.yaml", {"epochs": 1})
+    found = tasks(four_voices, adapt=adapt)
+    names = ["corpus-emodb", "corpus-other"]
+    names += ["fold-emodb-0", "fold-emodb-1", "fold-other-0", "fold-other-1"]
+    assert [task.folder.name for task in found] == names
+    assert [task.kind for task in found] == 2 * [CORPUS] + 4 * [FOLD]
+    for task, split in zip(found, splits_of(found), strict=True):
+        if task.after is not None:
+            assert task.config.weights == str(task.after.bundle)
+            assert task.after.config.held_out_corpus in task.config.name
+            assert task.config.epochs == 1
+            corpus, fold = task.config.corpora[0], task.config.held_out_fold
+            assert {(clip.corpus, clip.fold) for clip in split.held} == {(corpus, fold)}
+    some = tasks(four_voices, adapt=adapt, folds=[1], corpora=["other"])
+    assert [task.folder.name for task in some] == ["corpus-other", "fold-other-1"]
+
+
+@pytest.mark.slow
+def test_the_figures_of_adapted_folds(four_voices):
+    words = ["study", str(four_voices / "tiny.yaml"), "--run", str(four_voices / "run")]
+    words += ["--out", str(four_voices / "out"), "--figures-only", "--adapt", "epochs=1"]
+    assert main(words) == 0
+    page = " ".join((four_voices / "out" / "RESULTS.md").read_text().split())
+    assert "--adapt epochs=1" in page
+    assert "4 models, each scored on the speakers that it was not trained on" in page
+    assert "each of these began as the model of the unseen corpus" in page
+    trunk = Bundle.load(four_voices / "run" / "corpus-other" / "bundle")
+    adapted = Bundle.load(four_voices / "run" / "fold-other-1" / "bundle")
+    assert trunk.sha256 in adapted.about["training"]["began_with"]
+    assert adapted.about["training"]["speakers"] == ["emodb/03", "emodb/08", "other/03"]
+    assert adapted.about["training"]["held_out_speakers"] == ["other/08"]
+    assert not (four_voices / "out" / "tiny").exists()
 
 
 @pytest.mark.slow

@@ -31,6 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="take another value for a key of the configuration; paths are relative to here",
     )
+    parser.add_argument(
+        "--adapt",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="train long only without each corpus in turn; these models then learn the folds of "
+        "that corpus in short trainings, with these other values (epochs=4)",
+    )
     parser.add_argument("--jobs", type=int, default=1, help="trainings side by side (1)")
     parser.add_argument(
         "--folds", type=int, nargs="*", metavar="N", help="only these folds, for a first look"
@@ -57,7 +65,10 @@ def run(options: argparse.Namespace) -> int:
     config = read_train_config(options.config, changes_of(options.set))
     folder = options.run or Path("runs") / f"{config.name}-study"
     clips, views = clips_of(config), folder / "views"
-    tasks = study.tasks_of(config, clips, folder, options.folds, options.corpora)
+    adapt = None
+    if options.adapt:
+        adapt = read_train_config(options.config, changes_of([*options.set, *options.adapt]))
+    tasks = study.tasks_of(config, clips, folder, options.folds, options.corpora, adapt)
     if not tasks:
         raise BadValue("--folds", options.folds, "at least one fold or corpus")
     study.train_all(tasks, views, options.jobs)
@@ -85,9 +96,11 @@ def run(options: argparse.Namespace) -> int:
 def _command(options: argparse.Namespace) -> str:
     """Return what a reader types for the same figures; where the files lie is the reader's."""
     words = ["python -m ser_ros study", Path(options.config).name, "--out", options.out.name]
-    for change in options.set:
-        key, _, value = change.partition("=")
-        words += ["--set", f"{key}=PATH/{Path(value).name}" if os.sep in value else change]
+    for option in ("set", "adapt"):
+        for change in getattr(options, option):
+            key, _, value = change.partition("=")
+            told = f"{key}=PATH/{Path(value).name}" if os.sep in value else change
+            words += [f"--{option}", told]
     for option in ("folds", "corpora"):
         if getattr(options, option) is not None:
             words += [f"--{option}", *map(str, getattr(options, option))]

@@ -79,6 +79,11 @@ def _split_sentence(splits: Sequence[Results]) -> str:
             f"unseen speakers: {_models(folds)}, each scored on the speakers that it was not "
             f"trained on ({clips} clips of {speakers} speakers)"
         )
+        if all(any(c["sha256"] in f.get("began_with", "") for c in corpora) for f in folds):
+            parts.append(
+                "each of these began as the model of the unseen corpus, and then learned the other "
+                "folds of that corpus alone"
+            )
     if corpora:
         parts.append(
             f"unseen corpora: {_models(corpora)}, each scored on a corpus that it was not "

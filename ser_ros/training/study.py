@@ -4,6 +4,8 @@
         views/          augmented clips, shared by all trainings
         fold-K/         checkpoint, learning curves and bundle of the model that never heard fold K
         corpus-NAME/    the same without a whole corpus
+        fold-NAME-K/    with `adapt`, in the place of fold-K: the model of corpus-NAME, which then
+                        learned the corpus without its fold K
         final/          trained on everything, once the figures are made
         measured/       what the models said of the clips that they had not heard
 
@@ -44,6 +46,8 @@ class Task:
     config: TrainConfig
     folder: Path
     kind: str
+    after: Task | None = None
+    """The training whose model this one begins with."""
 
     @property
     def bundle(self) -> Path:
@@ -56,11 +60,14 @@ def tasks_of(
     folder: Path,
     folds: Sequence[int] | None = None,
     corpora: Sequence[str] | None = None,
+    adapt: TrainConfig | None = None,
 ) -> list[Task]:
     """Return a training for every fold, and one for every corpus where there are several.
 
-    `folds` and `corpora` are those to take, where not all are wanted. Raises `BadValue` for clips
-    without folds, or a fold or corpus that is not there.
+    `folds` and `corpora` are those to take, where not all are wanted. With `adapt` the long
+    trainings are those of the corpora left out; each of them then learns the folds of its corpus
+    in short ones, as `adapt` says. Raises `BadValue` for clips without folds, or a fold or corpus
+    that is not there.
     """
     told = sorted({clip.fold for clip in clips if clip.fold is not None})
     if len(told) < 2:
@@ -68,20 +75,40 @@ def tasks_of(
     named = sorted({clip.corpus for clip in clips if clip.corpus})
     folds = told if folds is None else _chosen("--folds", folds, told)
     corpora = named if corpora is None else _chosen("--corpora", corpora, named)
-    tasks = [
+    left_out = [
+        Task(
+            _named(config, f"corpus-{corpus}", held_out_corpus=corpus),
+            folder / f"corpus-{corpus}",
+            CORPUS,
+        )
+        for corpus in corpora
+        if len(named) > 1
+    ]
+    if adapt is not None:
+        return left_out + [
+            _adapted(adapt, task, corpus, fold, folder)
+            for task, corpus in zip(left_out, corpora, strict=True)
+            for fold in folds
+            if any(clip.corpus == corpus and clip.fold == fold for clip in clips)
+        ]
+    return [
         Task(_named(config, f"fold-{fold}", held_out_fold=fold), folder / f"fold-{fold}", FOLD)
         for fold in folds
-    ]
-    if len(named) > 1:
-        tasks += [
-            Task(
-                _named(config, f"corpus-{corpus}", held_out_corpus=corpus),
-                folder / f"corpus-{corpus}",
-                CORPUS,
-            )
-            for corpus in corpora
-        ]
-    return tasks
+    ] + left_out
+
+
+def _adapted(adapt: TrainConfig, begin: Task, corpus: str, fold: int, folder: Path) -> Task:
+    """Return a training on all but one fold of a corpus, after that on the other corpora."""
+    name = f"fold-{corpus}-{fold}"
+    config = _named(
+        adapt,
+        name,
+        corpora=(corpus,),
+        held_out_fold=fold,
+        held_out_corpus="",
+        weights=str(begin.bundle.resolve()),
+    )
+    return Task(config, folder / name, FOLD, begin)
 
 
 def _chosen(option: str, wanted: Sequence[T], known: Sequence[T]) -> list[T]:
@@ -102,7 +129,15 @@ def _named(config: TrainConfig, name: str, **changes: Any) -> TrainConfig:
 
 
 def train_all(tasks: Sequence[Task], views: Path, jobs: int) -> None:
-    """Train what is not trained yet, `jobs` at a time; each then computes on one thread."""
+    """Train what is not trained yet, `jobs` at a time; each then computes on one thread.
+
+    Those that begin with another's model come when all others are done.
+    """
+    _train_some([task for task in tasks if task.after is None], views, jobs)
+    _train_some([task for task in tasks if task.after is not None], views, jobs)
+
+
+def _train_some(tasks: Sequence[Task], views: Path, jobs: int) -> None:
     missing = [task for task in tasks if not _finished(task)]
     if jobs <= 1 or len(missing) <= 1:
         for task in missing:
