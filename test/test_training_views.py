@@ -65,7 +65,9 @@ def test_views_are_shared_where_they_are_the_same_and_made_anew_where_not(folder
     config = config_of(folder)
     paths, count = made(config, folder)
     assert count == 4
-    later = augmented(config, masks=0, mask_bands=3, mask_frames=3, mixup=0.0, colours=0.0)
+    later = augmented(
+        config, masks=0, mask_bands=3, mask_frames=3, mixup=0.0, colours=0.0, partial=0.0
+    )
     features = replace(config.features, deltas=2, range_db=60.0, cepstra=30)
     for same in (later, replace(config, features=features, epochs=9, held_out_fold=None)):
         assert made(same, folder) == (paths, 0)
