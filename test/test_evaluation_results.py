@@ -55,6 +55,7 @@ def results():
     curve = risk_coverage(clean.confidence, clean.correct)
     row = {"uar": interval(0.6), "lost": interval(0.05, 0.02), "no_speech": 3, "n": 400}
     split = {"name": "fold 0", "kind": "fold", "clips": 400, "speakers": 24}
+    split |= {"sha256": "0f", "began_with": "random weights"}
     made = {
         "about": origin("python -m ser_ros study", 7, "onnxruntime") | {"commit": "0123abc"},
         "labels": list(LABELS),
@@ -158,7 +159,7 @@ def test_the_page_says_what_was_measured(results, tmp_path):
 
 
 def test_what_was_not_measured_has_no_section(results):
-    few = {key: results[key] for key in ("about", "splits", "folds")}
+    few = {key: results[key] for key in ("about", "labels", "splits", "folds")}
     page = markdown({**few, "targets": [t.to_dict() for t in targets(few)]}, set())
     assert "## Speakers that the model has not heard" in page
     assert "## Calibration" not in page

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 import tiny
 
+from ser_ros.bundle import Bundle, Calibration
 from ser_ros.carried import recordings_folder
 from ser_ros.corpora import Clip, read_manifest
 from ser_ros.errors.config import BadManifest, BadValue, SpeakersInTraining
@@ -153,6 +154,36 @@ def test_the_temperature_of_a_voice_is_from_other_voices(splits, clips, tmp_path
     # A corpus is judged with what its model brings, unless it was fitted on it.
     third = Study(splits[2:], tmp_path).sides[0]
     assert third.temperature == third.bundle.calibration.temperature
+
+
+def test_the_temperature_of_a_fold_is_that_of_the_others(splits, tmp_path):
+    alone = [Study([split], tmp_path).sides[0] for split in splits[:2]]
+    both = Study(splits[:2], tmp_path).sides
+    assert [s.temperature for s in both] == [s.temperature for s in reversed(alone)]
+    assert alone[0].temperature != alone[1].temperature
+    assert both[0].temperatures == pytest.approx(alone[1].temperature)
+
+
+def test_a_corpus_is_not_judged_with_a_temperature_that_was_fitted_on_it(clips, tmp_path):
+    """Also where nobody tells who speaks in it."""
+    nameless = [replace(clip, speaker="") for clip in clips[::5]]
+    path = model(tmp_path / "m", [], ("nemo",))
+    split = Split("without emodb", CORPUS, path, nameless)
+    bundle = replace(Bundle.load(path), calibration=Calibration(2.5))
+    bundle.save(path)
+    assert Study([split], tmp_path / "a").sides[0].temperature == 2.5
+    training = {**bundle.about["training"], "settings": {"held_out_corpus": "emodb"}}
+    replace(bundle, about={**bundle.about, "training": training}).save(path)
+    assert Study([split], tmp_path / "b").sides[0].temperature == 1.0
+
+
+def test_a_model_that_knows_no_neutral_speech_is_measured_without_a_baseline(splits, tmp_path):
+    from ser_ros.evaluation.baseline import make_adapter
+
+    path = model(tmp_path / "m", [], ("nemo",))
+    replace(Bundle.load(path), neutral_logits=None).save(path)
+    found = Study([replace(splits[2], bundle_path=path)], tmp_path).baseline(make_adapter)
+    assert list(found["left_out"]) == ["none"]
 
 
 def test_a_study_refuses_to_flatter(splits, clips, tmp_path):

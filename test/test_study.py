@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ from ser_ros.corpora import read_manifest
 from ser_ros.errors.config import BadValue
 from ser_ros.evaluation.splits import CORPUS, FOLD
 from ser_ros.training.config import read_train_config
-from ser_ros.training.study import final_task, splits_of, tasks_of
+from ser_ros.training.study import splits_of, train_all
+from ser_ros.training.tasks import final_task, tasks_of
 
 pytestmark = pytest.mark.train
 
@@ -99,6 +102,32 @@ def test_adapted_folds_begin_with_the_model_that_never_heard_their_corpus(four_v
     assert [task.folder.name for task in some] == ["corpus-other", "fold-other-1"]
 
 
+def test_what_a_study_could_not_do_is_told_before_it_trains(folder, four_voices):
+    config = read_train_config(four_voices / "tiny.yaml")
+    clips = read_manifest(four_voices / "manifest.csv")
+    where = four_voices / "run"
+    with pytest.raises(BadValue, match="several"):
+        tasks_of(config, [clip for clip in clips if clip.corpus == "other"], where, adapt=config)
+    with pytest.raises(BadValue, match=r"The folds of 'emodb' is \[1\], expected at least two"):
+        one_fold = [clip for clip in clips if clip.corpus == "other" or clip.fold == 1]
+        tasks_of(config, one_fold, where, adapt=config)
+    with pytest.raises(BadValue, match="'sad' in 'emodb' without its fold 1"):
+        no_sad = [c for c in clips if (c.corpus, c.fold, c.emotion) != ("emodb", 0, "sad")]
+        tasks_of(config, no_sad, where, adapt=config)
+    with pytest.raises(BadValue, match="expected speakers"):
+        tasks_of(replace(config, split="random"), clips, where)
+
+
+def test_the_fold_that_chooses_the_epoch_is_another_than_is_held_out(four_voices):
+    config = read_train_config(four_voices / "tiny.yaml", {"validation_fold": 1, "patience": 2})
+    clips = read_manifest(four_voices / "manifest.csv")
+    clips += [replace(clip, fold=2) for clip in clips]
+    found = tasks_of(config, clips, four_voices / "run", corpora=[])
+    chosen = [(task.config.held_out_fold, task.config.validation_fold) for task in found]
+    assert chosen == [(0, 1), (1, 2), (2, 1)]
+    assert final_task(config, four_voices / "run").config.patience == 0
+
+
 @pytest.mark.slow
 def test_the_figures_of_adapted_folds(four_voices):
     words = ["study", str(four_voices / "tiny.yaml"), "--run", str(four_voices / "run")]
@@ -114,6 +143,18 @@ def test_the_figures_of_adapted_folds(four_voices):
     assert adapted.about["training"]["speakers"] == ["emodb/03", "emodb/08", "other/03"]
     assert adapted.about["training"]["held_out_speakers"] == ["other/08"]
     assert not (four_voices / "out" / "tiny").exists()
+    # What began with another model is another study's.
+    shutil.copytree(
+        four_voices / "run" / "corpus-emodb" / "bundle",
+        four_voices / "run" / "corpus-other" / "bundle",
+        dirs_exist_ok=True,
+    )
+    config = read_train_config(four_voices / "tiny.yaml")
+    adapt = replace(config, epochs=1)
+    fold = tasks(four_voices, adapt=adapt)[-1]
+    assert fold.folder.name == "fold-other-1"
+    with pytest.raises(BadValue, match="another study"):
+        train_all([fold], four_voices / "run" / "views", 1)
 
 
 @pytest.mark.slow
@@ -149,6 +190,8 @@ def test_the_command_says_what_is_wrong(folder, capsys):
     words = ["study", str(folder / "tiny.yaml"), "--out", str(folder / "out")]
     assert main([*words, "--jobs", "0"]) == 1
     assert "--jobs" in capsys.readouterr().err
+    assert main([*words, "--folds"]) == 1
+    assert "--figures-only" in capsys.readouterr().err
     assert main([*words, "--folds", "--corpora"]) == 1
     assert "at least one fold or corpus" in capsys.readouterr().err
     assert not (folder / "out").exists()

@@ -24,7 +24,7 @@ from ser_ros.labels import FOUR
 from ser_ros.network import build_network
 from ser_ros.training.data import load_recordings
 from ser_ros.training.export import network_of
-from ser_ros.training.run import run
+from ser_ros.training.run import licence_of_weights, run
 from ser_ros.training.start import begin
 
 soundfile = pytest.importorskip("soundfile")
@@ -380,3 +380,16 @@ def test_a_training_begins_with_a_bundle_and_inherits_its_terms_and_its_speakers
     # Speaker 08 was trained on: no figure for unseen speakers can come from the other fold now.
     with pytest.raises(SpeakersInTraining, match="emodb/08"):
         run(replace(config, held_out_fold=1), folder / "third", folder / "flattered")
+
+
+@pytest.mark.parametrize(
+    ("of_data", "expected"),
+    [
+        ({"CC0 1.0"}, "CC0 1.0"),
+        ({"CC BY-NC-SA 4.0", "CC0 1.0", "CC BY 3.0"}, "CC BY-NC-SA 4.0"),
+        ({"CC BY-NC-SA 4.0; X", "CC0 1.0"}, "CC BY-NC-SA 4.0; X"),
+        ({"CC BY-NC-SA 4.0", "ETRI's terms"}, "CC BY-NC-SA 4.0; ETRI's terms"),
+    ],
+)
+def test_weights_carry_every_licence_that_asks_for_more(of_data, expected):
+    assert licence_of_weights(of_data) == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ser_ros.bundle import find_bundle
+from ser_ros.bundle import Bundle, find_bundle
 from ser_ros.cli.evaluate_text import (
     print_baseline,
     print_conditions,
@@ -115,12 +116,13 @@ def run(options: argparse.Namespace) -> int:
     if options.conditions:
         left_out = () if options.noise_folder else NOISES
         names = [name for name in CONDITIONS if name in names or name not in left_out]
-    changed = conditions(names, options.noise_folder, options.seed)
     task = Task(
         find_bundle(options.model), runtime=chosen(options.runtime), threads=options.threads
     )
     evaluation = _Evaluation(options, task)
     bundle = evaluation.classifier.bundle
+    folder = options.noise_folder
+    changed = conditions(names, folder, options.seed, _trained_with(bundle, folder))
 
     items = items_of(clips, bundle.labels)
     judged = evaluation.judge(task, items) if items else HeardClips([], [])
@@ -196,6 +198,12 @@ def run(options: argparse.Namespace) -> int:
     return 1 if unreadable else 0
 
 
+def _trained_with(bundle: Bundle, noises: Path | None) -> bool:
+    """Whether the model was trained with these noises, but for those that are kept for figures."""
+    told = str(bundle.about.get("training", {}).get("noises", ""))
+    return noises is not None and noises.name in re.findall(r"[^\s,;()]+", told)
+
+
 def _write_results(options: argparse.Namespace, task: Task, clips: list[Clip]) -> None:
     name = "all" if options.fold is None else f"fold-{options.fold}"
     words = ["python -m ser_ros evaluate", f"PATH/{Path(options.manifest).name}"]
@@ -259,7 +267,8 @@ class _Evaluation:
     def no_speech(self, folder: Path) -> Found:
         with ExitStack() as stack:
             made = self.work or stack.enter_context(tempfile.TemporaryDirectory())
-            items = silent_items(folder, Path(made) / "no-speech", self.seed)
+            held_out = _trained_with(self.classifier.bundle, folder)
+            items = silent_items(folder, Path(made) / "no-speech", self.seed, held_out)
             heard = self.judge(self.task, items).heard
         calibration = self.classifier.calibration
         said = (calibration.temperature, calibration.uncertain_below)

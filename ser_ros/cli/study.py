@@ -56,9 +56,11 @@ def run(options: argparse.Namespace) -> int:
     # Only here: a robot without torch must still be able to read this command's help.
     from ser_ros.evaluation.baseline import make_adapter
     from ser_ros.evaluation.measure import measure
+    from ser_ros.evaluation.splits import FOLD
     from ser_ros.training import study
     from ser_ros.training.config import read_train_config
     from ser_ros.training.run import clips_of
+    from ser_ros.training.tasks import final_task, tasks_of
 
     if options.jobs < 1:
         raise BadValue("--jobs", options.jobs, "1 or more")
@@ -68,9 +70,12 @@ def run(options: argparse.Namespace) -> int:
     adapt = None
     if options.adapt:
         adapt = read_train_config(options.config, changes_of([*options.set, *options.adapt]))
-    tasks = study.tasks_of(config, clips, folder, options.folds, options.corpora, adapt)
+    tasks = tasks_of(config, clips, folder, options.folds, options.corpora, adapt)
     if not tasks:
         raise BadValue("--folds", options.folds, "at least one fold or corpus")
+    if not options.figures_only and all(task.kind != FOLD for task in tasks):
+        expected = "a fold, for the temperature of the final model, or --figures-only"
+        raise BadValue("--folds", options.folds, expected)
     study.train_all(tasks, views, options.jobs)
     results = measure(
         study.splits_of(tasks),
@@ -86,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"{target['figure']:60} {target['met']}")
     print(f"The figures are in {options.out / 'RESULTS.md'}.")
     if not options.figures_only:
-        final = study.final_task(config, folder)
+        final = final_task(config, folder)
         study.train_all([final], views, 1)
         study.shipped(final, results).save(options.out / config.name)
         print(f"The bundle is in {options.out / config.name}.")
@@ -101,7 +106,11 @@ def _command(options: argparse.Namespace) -> str:
             key, _, value = change.partition("=")
             told = f"{key}=PATH/{Path(value).name}" if os.sep in value else change
             words += [f"--{option}", told]
+    if options.jobs > 1:
+        words += ["--jobs", str(options.jobs)]
     for option in ("folds", "corpora"):
         if getattr(options, option) is not None:
             words += [f"--{option}", *map(str, getattr(options, option))]
+    if options.figures_only:
+        words.append("--figures-only")
     return " ".join(words)

@@ -12,8 +12,9 @@ from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation.clips import speakers_of
 from ser_ros.evaluation.provenance import origin
 from ser_ros.evaluation.results import finite, write_results
+from ser_ros.evaluation.sides import Side
 from ser_ros.evaluation.splits import Split
-from ser_ros.evaluation.study import LIMIT, MakeAdapter, Side, Study
+from ser_ros.evaluation.study import LIMIT, MakeAdapter, Study
 from ser_ros.evaluation.targets import targets
 from ser_ros.files import write_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ser_ros.evaluation.splits import FOLD
+from ser_ros.evaluation.splits import FOLD, adapted
 
 Results = Mapping[str, Any]
 
@@ -46,14 +46,15 @@ def _limit(value: float, unit: str) -> str:
 def head(results: Results) -> str:
     about = results["about"]
     splits = results.get("splits", [])
+    labels = len(results["labels"])
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     lines = [
         "# Results",
         "",
         "This page is written by a program; do not edit it. In brackets: 95 % intervals of a",
-        "bootstrap that draws whole speakers (1000 draws, within each corpus). Four emotions, so",
-        "chance is 0.25. UAR is the mean of the four recalls. A clip counts by the mean",
-        "probability of its windows; one in which no speech was heard counts as a miss.",
+        f"bootstrap that draws whole speakers (1000 draws, within each corpus). With {labels}",
+        f"emotions chance is {1 / labels:.2f}. UAR is the mean of the recalls. A clip counts by",
+        "the mean probability of its windows; one in which no speech was heard counts as a miss.",
         "",
         "| | |",
         "|---|---|",
@@ -79,7 +80,7 @@ def _split_sentence(splits: Sequence[Results]) -> str:
             f"unseen speakers: {_models(folds)}, each scored on the speakers that it was not "
             f"trained on ({clips} clips of {speakers} speakers)"
         )
-        if all(any(c["sha256"] in f.get("began_with", "") for c in corpora) for f in folds):
+        if adapted(splits):
             parts.append(
                 "each of these began as the model of the unseen corpus, and then learned the other "
                 "folds of that corpus alone"
@@ -132,9 +133,10 @@ def _scores(found: Mapping[str, Results], first: str) -> str:
 
 
 def _folded(results: Results) -> str:
-    """Say whether all speakers were held out once, or only those of one model."""
-    if sum(split["kind"] == FOLD for split in results["splits"]) > 1:
-        return "Every corpus in folds of speakers."
+    """Say whether several models were measured, or the speakers of one."""
+    models = sum(split["kind"] == FOLD for split in results["splits"])
+    if models > 1:
+        return f"By {models} models, each on the speakers held out from it."
     return "One model and the speakers held out from it: others may do some points better or worse."
 
 

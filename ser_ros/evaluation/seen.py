@@ -19,6 +19,8 @@ class Acquaintance:
     seen: list[str]
     untold: bool
     """The manifest does not say who was in the training, or some clips do not say who speaks."""
+    fitted: bool = False
+    """The temperature of the bundle was fitted on some of them."""
 
     @property
     def sentence(self) -> str:
@@ -32,6 +34,11 @@ class Acquaintance:
             )
         if self.untold:
             return "It is not told who was in the training: maybe not figures for unseen speakers."
+        if self.fitted:
+            return (
+                "The model's temperature was fitted on some of these speakers, so its ECE is "
+                "flattered; --results measures it without them."
+            )
         return ""
 
 
@@ -49,7 +56,8 @@ def acquaintance(bundle: Bundle, clips: Sequence[Clip]) -> Acquaintance:
     if isinstance(training.get("speakers"), list):
         chose_the_epoch = training.get("validation_speakers", [])
         known = {*training["speakers"], *chose_the_epoch}
-        return Acquaintance(sorted(speakers & known), nameless)
+        fitted = bool(speakers & {*training.get("held_out_speakers", [])})
+        return Acquaintance(sorted(speakers & known), nameless, fitted)
     corpora, held = training.get("corpora"), training.get("held_out_speakers")
     if not isinstance(corpora, Mapping | list) or not isinstance(held, list):
         return Acquaintance([], True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ser_ros.corpora import Clip
 from ser_ros.errors.config import BadValue, SpeakersInTraining
@@ -24,8 +25,7 @@ class Split:
     validation: list[Clip] = field(default_factory=list, repr=False)
     """Clips of speakers that are neither trained on nor scored; the temperature is fitted on them.
 
-    Where there are none, a fold's speakers are each judged with a temperature that was fitted on
-    the fold's others, and a corpus with the one in the bundle.
+    Where there are none, others held out give it; see `evaluation.study`.
     """
 
 
@@ -48,3 +48,13 @@ def check_splits(splits: Sequence[Split]) -> None:
             if other != split.name:
                 where = f"The split of '{clip.path.name}'"
                 raise BadValue(where, f"{other} and {split.name}", "one of them")
+
+
+def adapted(told: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the model of every fold began as one that was measured on a corpus left out.
+
+    `told` is what `measure` says of the splits.
+    """
+    folds = [split for split in told if split["kind"] == FOLD]
+    hashes = [split["sha256"] for split in told if split["kind"] == CORPUS]
+    return bool(folds) and all(any(h in fold["began_with"] for h in hashes) for fold in folds)

@@ -8,40 +8,35 @@ know its speaker.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ser_ros.bundle import Bundle
 from ser_ros.errors.config import BadManifest, BadValue, SpeakersInTraining
-from ser_ros.errors.models import BundleMismatch
+from ser_ros.errors.models import BundleMismatch, NoBaseline
 from ser_ros.evaluation import baseline, listening, silence
 from ser_ros.evaluation.baseline import Adapter
 from ser_ros.evaluation.calibration import (
     calibrated,
     choose_threshold,
-    cross_fitted,
     even_weights,
-    fit_temperature,
     reliability,
     risk_coverage,
 )
 from ser_ros.evaluation.clips import (
     Heard,
     Item,
-    corpora_of,
     items_of,
-    speakers_of,
     subset,
-    truth_of,
 )
 from ser_ros.evaluation.conditions import CLEAN, CONDITIONS, NOISES, Condition, conditions
 from ser_ros.evaluation.judging import Task, judge
 from ser_ros.evaluation.metrics import UNHEARD
 from ser_ros.evaluation.seen import acquaintance
+from ser_ros.evaluation.sides import Side, set_temperature
 from ser_ros.evaluation.splits import CORPUS, FOLD, Split, check_splits
 from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
 from ser_ros.labels import NEUTRAL
@@ -54,25 +49,6 @@ _VOICES = 10
 """Voices of 10 s of each speaker and emotion."""
 
 MakeAdapter = Callable[[Bundle], Adapter]
-
-
-@dataclass
-class Side:
-    """A split at work."""
-
-    split: Split
-    bundle: Bundle
-    items: list[Item]
-    heard: list[Heard]
-    temperatures: npt.NDArray[np.float64]
-    """Of each clip that was heard, shape (clips,)."""
-    temperature: float
-    """For recordings that are nobody's."""
-
-    def of(self, heard: Sequence[Heard]) -> npt.NDArray[np.float64]:
-        """Return the temperature of each of some clips: that of its speaker."""
-        known = dict(zip(speakers_of(self.heard), self.temperatures.tolist(), strict=True))
-        return np.array([known[s] for s in speakers_of(heard)])
 
 
 class Study:
@@ -96,6 +72,8 @@ class Study:
         self.notes: list[str] = []
         check_splits(splits)
         self.sides = [self._side(split) for split in splits]
+        for side in self.sides:
+            set_temperature(side, [s for s in self.sides if s.split.kind == side.split.kind])
         self.labels = self.sides[0].bundle.labels.labels
         for side in self.sides:
             if side.bundle.labels != self.sides[0].bundle.labels:
@@ -121,21 +99,10 @@ class Study:
         if not items:
             raise BadValue(f"The split '{split.name}'", 0, "clips of emotions that it tells apart")
         heard = self.judge(split, items)
-        truth, speakers, corpora = truth_of(heard), speakers_of(heard), corpora_of(heard)
-        logits = [h.logits for h in heard]
+        validation: list[Heard] = []
         if split.validation:
             validation = self.judge(split, items_of(split.validation, bundle.labels))
-            temperature = _fit(validation)
-            temperatures = np.full(len(heard), temperature)
-        elif split.kind == FOLD:
-            temperatures = cross_fitted(logits, truth, speakers, corpora)
-            temperature = _fit(heard)
-        else:
-            own = set(bundle.about.get("training", {}).get("held_out_speakers", []))
-            helped = bool(own & set(speakers))
-            temperature = 1.0 if helped else bundle.calibration.temperature
-            temperatures = np.full(len(heard), temperature)
-        return Side(split, bundle, items, heard, temperatures, temperature)
+        return Side(split, bundle, items, heard, validation, np.ones(len(heard)), 1.0)
 
     def judge(
         self, split: Split, items: Sequence[Item], condition: Condition | None = None
@@ -262,19 +229,18 @@ class Study:
 
     def _modes(self, sides: Sequence[Side], make: MakeAdapter | None) -> dict[str, Any]:
         rows: dict[str, Any] = {}
+        adapters: list[Adapter | None] = [None] * len(sides)
+        if make is not None:
+            with suppress(NoBaseline):  # labels of the user's own may have no neutral
+                adapters = [make(side.bundle) for side in sides]
         neutral = self.sides[0].bundle.labels.index(NEUTRAL)
         none: Opinions | None = None
-        for mode in MODES if make is not None else (NONE,):
-            heard = []
-            for side in sides:
-                adapter = None if make is None or mode == NONE else make(side.bundle)
-                heard.append(baseline.adapted(side.heard, mode, adapter, neutral, self.seed))
+        for mode in (NONE,) if None in adapters else MODES:
+            heard = [
+                baseline.adapted(side.heard, mode, adapter, neutral, self.seed)
+                for side, adapter in zip(sides, adapters, strict=True)
+            ]
             found = self.opinions(sides, heard)
             none = none or found
             rows[mode] = gained_in(none, found)
         return rows
-
-
-def _fit(heard: Sequence[Heard]) -> float:
-    weight = even_weights(corpora_of(heard))
-    return fit_temperature([h.logits for h in heard], truth_of(heard), weight)

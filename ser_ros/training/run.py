@@ -16,6 +16,7 @@ from ser_ros.bundle import Bundle, Calibration
 from ser_ros.corpora import Clip, read_manifest
 from ser_ros.corpora.clips import LICENCES
 from ser_ros.corpora.noises import recordings_in
+from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.config import BadValue, NothingToScore, SpeakersInTraining
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation.seen import acquaintance
@@ -48,10 +49,13 @@ def run(
         raise NothingToScore(config.manifest, config.labels)
     began = origin(config)
     if began is not None:
-        known = acquaintance(began, parts.held).seen
+        known = acquaintance(began, [*parts.held, *parts.validation]).seen
         if known and config.split != RANDOM:
             raise SpeakersInTraining(began.folder or began.name, known)
     # Before anybody waits for the clips.
+    for clip in parts.held:
+        if not clip.path.is_file():
+            raise UnreadableFile(clip.path, "No such file")
     for needed in (*config.noise_folders, *filter(None, [config.room_folder])):
         recordings_in(needed)
     try:
@@ -142,21 +146,17 @@ def _about(
         for name in sorted({clip.corpus for clip in used})
     }
     licences = {entry["licence"] for entry in corpora.values()}
-    speakers = _speakers(used)
-    if began is not None:  # what it learned from, and under which terms, stays in the weights
+    if began is not None:  # what it learned under which terms stays in the weights
         licences.add(str(began.about.get("licence", "not known here")))
-        told = began.about.get("training", {}).get("speakers", [])
-        speakers = sorted({*speakers, *told})
     about: dict[str, Any] = {
         "description": config.description,
-        "licence": _licence(licences),
+        "licence": licence_of_weights(licences),
         "training": {
             "corpora": corpora,
-            "noises": _noises(config),
-            "speakers": speakers,
+            "noises": noises_told(config),
+            **_voices(_speakers(used), parts, config, began),
             "began_with": _began_with(config, began),
             "validation_speakers": _speakers(parts.validation),
-            "held_out_speakers": [] if config.split == RANDOM else _speakers(parts.held),
             "settings": config.deciding(),
             "ser_ros": __version__,
         },
@@ -179,6 +179,19 @@ def _began_with(config: TrainConfig, began: Bundle | None) -> str:
     return Path(config.weights).name or "random weights"
 
 
+def _voices(
+    speakers: list[str], parts: Parts, config: TrainConfig, began: Bundle | None
+) -> dict[str, list[str]]:
+    """Return who was heard and who was not; nothing where the model begun with does not tell."""
+    if began is not None:
+        told = began.about.get("training", {}).get("speakers")
+        if not isinstance(told, list):
+            return {}
+        speakers = sorted({*speakers, *told})
+    held = [] if config.split == RANDOM else _speakers(parts.held)
+    return {"speakers": speakers, "held_out_speakers": held}
+
+
 def _speakers(clips: Sequence[Clip]) -> list[str]:
     return sorted({clip.speaker for clip in clips} - {""})
 
@@ -186,10 +199,11 @@ def _speakers(clips: Sequence[Clip]) -> list[str]:
 def _fitted_on(held: Sequence[Clip]) -> str:
     if len(_speakers(held)) > 1:
         return "on the other held-out speakers"
-    return "on the same clips, for there is no other held-out speaker"
+    return "on nobody (1): there is no other held-out speaker"
 
 
-def _noises(config: TrainConfig) -> str:
+def noises_told(config: TrainConfig) -> str:
+    """Return which noises a training hears, as the manifest tells it."""
     names = [folder.name for folder in config.noise_folders]
     told = [f"{name} ({LICENCES[name]})" if name in LICENCES else name for name in names]
     return ", ".join(told) or "none"
@@ -201,8 +215,10 @@ def _licence_of(clips: Sequence[Clip]) -> str:
     return "; ".join(sorted(told)) or "not known here; ask where the recordings came from"
 
 
-def _licence(of_data: set[str]) -> str:
-    """Weights carry the strictest licence of what they were trained on."""
-    if any("NC-SA" in licence for licence in of_data):
-        return "CC BY-NC-SA 4.0"
-    return "; ".join(sorted(of_data))
+def licence_of_weights(of_data: set[str]) -> str:
+    """Weights carry the licences of what they were trained on; NC-SA holds those that ask less."""
+    told = {licence for several in of_data for licence in several.split("; ")}
+    own = {licence for licence in told if "NC-SA" not in licence}
+    if own != told:
+        own = {"CC BY-NC-SA 4.0", *(x for x in own if not x.startswith(("CC0", "CC BY ")))}
+    return "; ".join(sorted(own))

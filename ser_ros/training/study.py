@@ -17,115 +17,22 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from ser_ros.bundle import Bundle, Calibration
-from ser_ros.corpora import Clip
 from ser_ros.errors.config import BadValue
 from ser_ros.errors.models import BundleError
-from ser_ros.evaluation.splits import CORPUS, FOLD, Split
+from ser_ros.evaluation.splits import FOLD, Split, adapted
+from ser_ros.processes import each
 from ser_ros.training.config import TrainConfig
-from ser_ros.training.run import clips_of, make_views, run
+from ser_ros.training.run import clips_of, make_views, noises_told, run
 from ser_ros.training.split import split
-
-T = TypeVar("T", int, str)
-
-FINAL = "final"
-
-
-@dataclass(frozen=True)
-class Task:
-    """One training of the study."""
-
-    config: TrainConfig
-    folder: Path
-    kind: str
-    after: Task | None = None
-    """The training whose model this one begins with."""
-
-    @property
-    def bundle(self) -> Path:
-        return self.folder / "bundle"
-
-
-def tasks_of(
-    config: TrainConfig,
-    clips: Sequence[Clip],
-    folder: Path,
-    folds: Sequence[int] | None = None,
-    corpora: Sequence[str] | None = None,
-    adapt: TrainConfig | None = None,
-) -> list[Task]:
-    """Return a training for every fold, and one for every corpus where there are several.
-
-    `folds` and `corpora` are those to take, where not all are wanted. With `adapt` the long
-    trainings are those of the corpora left out; each of them then learns the folds of its corpus
-    in short ones, as `adapt` says. Raises `BadValue` for clips without folds, or a fold or corpus
-    that is not there.
-    """
-    told = sorted({clip.fold for clip in clips if clip.fold is not None})
-    if len(told) < 2:
-        raise BadValue("The manifest's folds", told, "at least two, each with its own speakers")
-    named = sorted({clip.corpus for clip in clips if clip.corpus})
-    folds = told if folds is None else _chosen("--folds", folds, told)
-    corpora = named if corpora is None else _chosen("--corpora", corpora, named)
-    left_out = [
-        Task(
-            _named(config, f"corpus-{corpus}", held_out_corpus=corpus),
-            folder / f"corpus-{corpus}",
-            CORPUS,
-        )
-        for corpus in corpora
-        if len(named) > 1
-    ]
-    if adapt is not None:
-        return left_out + [
-            _adapted(adapt, task, corpus, fold, folder)
-            for task, corpus in zip(left_out, corpora, strict=True)
-            for fold in folds
-            if any(clip.corpus == corpus and clip.fold == fold for clip in clips)
-        ]
-    return [
-        Task(_named(config, f"fold-{fold}", held_out_fold=fold), folder / f"fold-{fold}", FOLD)
-        for fold in folds
-    ] + left_out
-
-
-def _adapted(adapt: TrainConfig, begin: Task, corpus: str, fold: int, folder: Path) -> Task:
-    """Return a training on all but one fold of a corpus, after that on the other corpora."""
-    name = f"fold-{corpus}-{fold}"
-    config = _named(
-        adapt,
-        name,
-        corpora=(corpus,),
-        held_out_fold=fold,
-        held_out_corpus="",
-        weights=str(begin.bundle.resolve()),
-    )
-    return Task(config, folder / name, FOLD, begin)
-
-
-def _chosen(option: str, wanted: Sequence[T], known: Sequence[T]) -> list[T]:
-    for each in wanted:
-        if each not in known:
-            raise BadValue(option, each, f"one of {', '.join(map(str, known))}")
-    return list(wanted)
-
-
-def final_task(config: TrainConfig, folder: Path) -> Task:
-    """Return the training on everything."""
-    changed = replace(config, held_out_fold=None, held_out_corpus="", validation_fold=None)
-    return Task(changed, folder / FINAL, FINAL)
-
-
-def _named(config: TrainConfig, name: str, **changes: Any) -> TrainConfig:
-    return replace(config, name=f"{config.name}-{name}", **changes)
+from ser_ros.training.tasks import Task
 
 
 def train_all(tasks: Sequence[Task], views: Path, jobs: int) -> None:
@@ -139,28 +46,30 @@ def train_all(tasks: Sequence[Task], views: Path, jobs: int) -> None:
 
 def _train_some(tasks: Sequence[Task], views: Path, jobs: int) -> None:
     missing = [task for task in tasks if not _finished(task)]
-    if jobs <= 1 or len(missing) <= 1:
-        for task in missing:
-            _train(task, views)
-        return
-    # Once, before the trainings that share them begin side by side.
-    make_views(missing[0].config, clips_of(missing[0].config), views)
-    context = get_context("spawn")  # a forked torch may hang on the threads of its parent
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        alone = [replace(task, config=replace(task.config, threads=1)) for task in missing]
-        for future in [pool.submit(_train, task, views) for task in alone]:
-            future.result()
+    if jobs > 1 and missing:
+        # Once, before the trainings that share them begin side by side.
+        for config in {task.config.corpora: task.config for task in missing}.values():
+            make_views(config, clips_of(config), views)
+        # Also where one alone is missing: the figures do not hang on where a study was interrupted.
+        missing = [replace(task, config=replace(task.config, threads=1)) for task in missing]
+    for _ in each(partial(_train, views=views), missing, jobs, "trained a model", kept=True):
+        pass
 
 
 def _finished(task: Task) -> bool:
-    """Whether the task's bundle is there. Raises `BadValue` for one of other settings."""
+    """Whether the task's bundle is there. Raises `BadValue` for one of another study."""
     try:
         bundle = Bundle.load(task.bundle)
     except BundleError:
         return False
-    if bundle.about.get("training", {}).get("settings") != as_written(task.config):
-        where = f"The settings of '{task.folder}'"
-        raise BadValue(where, "another study's", "the same as now; name another folder with --run")
+    training = bundle.about.get("training", {})
+    same = training.get("settings") == as_written(task.config)
+    same = same and training.get("noises") == noises_told(task.config)
+    if task.after is not None:
+        same = same and Bundle.load(task.after.bundle).sha256 in training.get("began_with", "")
+    if not same:
+        where = f"What '{task.folder}' was trained by"
+        raise BadValue(where, "another study", "this one; name another folder with --run")
     return True
 
 
@@ -176,12 +85,12 @@ def _train(task: Task, views: Path) -> None:
 
 def splits_of(tasks: Sequence[Task]) -> list[Split]:
     """Return what each trained model is to be measured on."""
-    return [
-        Split(
-            task.folder.name, task.kind, task.bundle, split(task.config, clips_of(task.config)).held
-        )
-        for task in tasks
-    ]
+    splits = []
+    for task in tasks:
+        parts = split(task.config, clips_of(task.config))
+        name = task.folder.name
+        splits.append(Split(name, task.kind, task.bundle, parts.held, parts.validation))
+    return splits
 
 
 def shipped(task: Task, results: dict[str, Any]) -> Bundle:
@@ -194,9 +103,12 @@ def shipped(task: Task, results: dict[str, Any]) -> Bundle:
     told = [s["temperature"] for s in results["splits"] if s["kind"] == FOLD]
     temperature = float(np.exp(np.mean(np.log(told))))
     uncertain_below = results["risk_coverage"]["uncertain_below"]
+    others = "of the same settings"
+    if adapted(results["splits"]):
+        others = "that had learned the other corpora and were then adapted"
     figures = {
-        "split": "five folds of unseen speakers, by models of the same settings; this one was "
-        "trained on all of them afterwards. See RESULTS.md.",
+        "split": f"unseen speakers, by {len(told)} models {others}; this one was trained on "
+        "everybody afterwards. See RESULTS.md.",
         "unseen_speakers": {
             name: {"uar": found["uar"], "ece": found["ece"]}
             for name, found in results["folds"]["corpora"].items()

@@ -1,0 +1,144 @@
+"""Which trainings a study is made of, and what must hold before the first of them begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ser_ros.corpora import Clip
+from ser_ros.errors.config import BadValue
+from ser_ros.evaluation.splits import CORPUS, FOLD
+from ser_ros.training.config import RANDOM, TrainConfig
+
+T = TypeVar("T", int, str)
+
+FINAL = "final"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training of the study."""
+
+    config: TrainConfig
+    folder: Path
+    kind: str
+    after: Task | None = None
+    """The training whose model this one begins with."""
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle"
+
+
+def tasks_of(
+    config: TrainConfig,
+    clips: Sequence[Clip],
+    folder: Path,
+    folds: Sequence[int] | None = None,
+    corpora: Sequence[str] | None = None,
+    adapt: TrainConfig | None = None,
+) -> list[Task]:
+    """Return a training for every fold, and one for every corpus where there are several.
+
+    `folds` and `corpora` are those to take, where not all are wanted. With `adapt` the long
+    trainings are those of the corpora left out; each of them then learns the folds of its corpus
+    in short ones, as `adapt` says. Raises `BadValue` for clips without folds, a fold or corpus
+    that is not there, or what some training could not do after others had been waited for.
+    """
+    if config.split == RANDOM:
+        raise BadValue("split", RANDOM, "speakers, for a study measures voices that are not known")
+    told = _folds_of(clips)
+    if len(told) < 2:
+        raise BadValue("The manifest's folds", told, "at least two, each with its own speakers")
+    named = sorted({clip.corpus for clip in clips if clip.corpus})
+    folds = told if folds is None else _chosen("--folds", folds, told)
+    corpora = named if corpora is None else _chosen("--corpora", corpora, named)
+    if len(named) < 2:
+        corpora = []
+    left_out = {
+        corpus: Task(
+            _named(config, f"corpus-{corpus}", held_out_corpus=corpus),
+            folder / f"corpus-{corpus}",
+            CORPUS,
+        )
+        for corpus in corpora
+    }
+    if adapt is None:
+        return [_fold(config, fold, told, folder) for fold in folds] + list(left_out.values())
+    if not left_out:
+        raise BadValue("--adapt", "a study of one corpus", "a manifest that names several")
+    adapted = [
+        task
+        for corpus, begin in left_out.items()
+        for task in _adapted(adapt, begin, [c for c in clips if c.corpus == corpus], folds, folder)
+    ]
+    return list(left_out.values()) + adapted
+
+
+def final_task(config: TrainConfig, folder: Path) -> Task:
+    """Return the training on everything."""
+    changed = replace(
+        config, held_out_fold=None, held_out_corpus="", validation_fold=None, patience=0
+    )
+    return Task(changed, folder / FINAL, FINAL)
+
+
+def _fold(config: TrainConfig, fold: int, told: Sequence[int], folder: Path) -> Task:
+    changed = _named(config, f"fold-{fold}", **_held(config, fold, told))
+    return Task(changed, folder / f"fold-{fold}", FOLD)
+
+
+def _adapted(
+    adapt: TrainConfig, begin: Task, clips: Sequence[Clip], folds: Sequence[int], folder: Path
+) -> list[Task]:
+    """Return trainings on all but one fold of a corpus, after that on the other corpora."""
+    corpus, told = clips[0].corpus, _folds_of(clips)
+    if len(told) < 2:
+        raise BadValue(f"The folds of '{corpus}'", told, "at least two, to adapt to one and score")
+    tasks = []
+    for fold in (fold for fold in folds if fold in told):
+        _check_classes(adapt, corpus, fold, clips)
+        name = f"fold-{corpus}-{fold}"
+        config = _named(
+            adapt,
+            name,
+            corpora=(corpus,),
+            weights=str(begin.bundle.resolve()),
+            **_held(adapt, fold, told),
+        )
+        tasks.append(Task(config, folder / name, FOLD, begin))
+    return tasks
+
+
+def _held(config: TrainConfig, fold: int, told: Sequence[int]) -> dict[str, Any]:
+    """Hold a fold out; where it is the one that chooses the epoch, the next one does."""
+    validation = config.validation_fold
+    if validation == fold:
+        validation = told[(told.index(fold) + 1) % len(told)]
+    return {"held_out_fold": fold, "held_out_corpus": "", "validation_fold": validation}
+
+
+def _check_classes(adapt: TrainConfig, corpus: str, fold: int, clips: Sequence[Clip]) -> None:
+    labels = adapt.label_set
+    there = {labels.name(clip.emotion) for clip in clips if clip.fold != fold}
+    for label in labels.labels:
+        if label not in there:
+            where = f"The clips of '{label}' in '{corpus}' without its fold {fold}"
+            raise BadValue(where, 0, "some: no model can be adapted to a class that is not there")
+
+
+def _folds_of(clips: Sequence[Clip]) -> list[int]:
+    return sorted({clip.fold for clip in clips if clip.fold is not None})
+
+
+def _chosen(option: str, wanted: Sequence[T], known: Sequence[T]) -> list[T]:
+    for each in wanted:
+        if each not in known:
+            raise BadValue(option, each, f"one of {', '.join(map(str, known))}")
+    return list(wanted)
+
+
+def _named(config: TrainConfig, name: str, **changes: Any) -> TrainConfig:
+    return replace(config, name=f"{config.name}-{name}", **changes)
