@@ -75,6 +75,12 @@ class Bundle:
     labels; what a voice's baseline is compared with."""
 
     @property
+    def training(self) -> Mapping[str, Any]:
+        """What the manifest tells of the training; empty where it tells nothing."""
+        told = self.about.get("training")
+        return told if isinstance(told, Mapping) else {}
+
+    @property
     def sha256(self) -> str:
         return hashlib.sha256(self.network).hexdigest()
 

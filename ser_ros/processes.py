@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 from ser_ros.errors.machine import ProcessLost
@@ -54,7 +56,20 @@ def each(
         pool.shutdown(cancel_futures=not done)
 
 
+def end_with_parent() -> None:
+    """Let this process end when the one that began it does, however that was killed."""
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
+
+
 def _prepare() -> None:
+    end_with_parent()
     # Ctrl-C is for the process that a person started; it ends these.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # As an exception, so that files that were unpacked for the moment are deleted.

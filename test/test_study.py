@@ -111,11 +111,18 @@ def test_what_a_study_could_not_do_is_told_before_it_trains(folder, four_voices)
     with pytest.raises(BadValue, match=r"The folds of 'emodb' is \[1\], expected at least two"):
         one_fold = [clip for clip in clips if clip.corpus == "other" or clip.fold == 1]
         tasks_of(config, one_fold, where, adapt=config)
-    with pytest.raises(BadValue, match="'sad' in 'emodb' without its fold 1"):
+    with pytest.raises(BadValue, match="'sad' that 'fold-emodb-1' would learn"):
         no_sad = [c for c in clips if (c.corpus, c.fold, c.emotion) != ("emodb", 0, "sad")]
         tasks_of(config, no_sad, where, adapt=config)
     with pytest.raises(BadValue, match="expected speakers"):
         tasks_of(replace(config, split="random"), clips, where)
+    with pytest.raises(BadValue, match="labels of --adapt is 'angry, sad'"):
+        tasks_of(config, clips, where, adapt=replace(config, labels=("angry", "sad")))
+    with pytest.raises(BadValue, match="validation_fold"):
+        tasks_of(config, clips, where, adapt=replace(config, validation_fold=1))
+    with pytest.raises(BadValue, match="'sad' that 'corpus-other' would learn"):
+        sad = [c for c in clips if (c.corpus, c.emotion) != ("emodb", "sad")]
+        tasks_of(config, sad, where, folds=[])
 
 
 def test_the_fold_that_chooses_the_epoch_is_another_than_is_held_out(four_voices):

@@ -22,6 +22,7 @@ from ser_ros.errors.training import EmptyClass
 from ser_ros.features import FeatureConfig
 from ser_ros.labels import FOUR
 from ser_ros.network import build_network
+from ser_ros.training.checkpoint import CHECKPOINT
 from ser_ros.training.data import load_recordings
 from ser_ros.training.export import network_of
 from ser_ros.training.run import licence_of_weights, run
@@ -144,7 +145,7 @@ def test_a_checkpoint_is_gone_on_from_only_when_asked(folder, asked, capsys, cap
     main([*words, "--resume"])
     assert "no '" in caplog.text and "a training begins" in caplog.text
     (folder / "run").mkdir()
-    (folder / "run" / loop.CHECKPOINT).touch()
+    (folder / "run" / CHECKPOINT).touch()
     capsys.readouterr()
     assert main(words) == 1
     said = capsys.readouterr().err
@@ -389,6 +390,7 @@ def test_a_training_begins_with_a_bundle_and_inherits_its_terms_and_its_speakers
         ({"CC BY-NC-SA 4.0", "CC0 1.0", "CC BY 3.0"}, "CC BY-NC-SA 4.0"),
         ({"CC BY-NC-SA 4.0; X", "CC0 1.0"}, "CC BY-NC-SA 4.0; X"),
         ({"CC BY-NC-SA 4.0", "ETRI's terms"}, "CC BY-NC-SA 4.0; ETRI's terms"),
+        ({"CC BY-NC-SA 4.0", "CC BY 4.0, research"}, "CC BY 4.0, research; CC BY-NC-SA 4.0"),
     ],
 )
 def test_weights_carry_every_licence_that_asks_for_more(of_data, expected):

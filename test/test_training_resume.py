@@ -19,6 +19,7 @@ from ser_ros.corpora import read_manifest
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.training import CheckpointMismatch, NonFiniteLoss, NonFiniteStart, TrainingError
 from ser_ros.training import loop
+from ser_ros.training.checkpoint import CHECKPOINT, Epoch, found_in
 from ser_ros.training.config import AugmentConfig
 from ser_ros.training.data import load_recordings
 from ser_ros.training.history import draw_curves, keep_history
@@ -110,20 +111,22 @@ def test_a_checkpoint_of_another_training_is_refused_and_left(folder):
     config = config_of(folder, epochs=1)
     recordings = recordings_of(folder, config)
     one = loop.train(config, recordings, folder / "run").state_dict()
-    kept = (folder / "run" / loop.CHECKPOINT).read_bytes()
+    kept = (folder / "run" / CHECKPOINT).read_bytes()
     for other, named in (
         (replace(config, seed=2), "its seed is 1, here it is 2"),
         (replace(config, augment=replace(config.augment, mixup=0.5)), r"its augment\.mixup is 0.2"),
     ):
         with pytest.raises(CheckpointMismatch, match=named):
             loop.train(other, recordings, folder / "run")
+    with pytest.raises(CheckpointMismatch, match="model begun with is none, here it is 0f"):
+        found_in(folder / "run" / CHECKPOINT, config, 2, began="0f")
     more = replace(config, windows_per_epoch=0)  # as many as there are clips
     loop.train(more, recordings, folder / "more")
     with pytest.raises(
         CheckpointMismatch, match="number of batches in an epoch is 1, here it is 2"
     ):
         loop.train(more, recordings * 2, folder / "more")
-    assert (folder / "run" / loop.CHECKPOINT).read_bytes() == kept
+    assert (folder / "run" / CHECKPOINT).read_bytes() == kept
     aside = replace(config, name="other", workers=0, tensorboard=True, description="x")
     loop.train(aside, recordings, folder / "run")  # these decide nothing
     other = loop.train(replace(config, seed=2), recordings, folder / "run", resume=False)
@@ -137,8 +140,8 @@ def test_a_damaged_checkpoint_is_told(folder):
     recordings = recordings_of(folder, config)
     (folder / "run").mkdir()
     for content in (b"", b"no checkpoint", bytes(1000)):
-        (folder / "run" / loop.CHECKPOINT).write_bytes(content)
-        with pytest.raises(TrainingError, match=loop.CHECKPOINT) as caught:
+        (folder / "run" / CHECKPOINT).write_bytes(content)
+        with pytest.raises(TrainingError, match=CHECKPOINT) as caught:
             loop.train(config, recordings, folder / "run")
         assert "\n" not in str(caught.value)
 
@@ -161,7 +164,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(folder):
     finally:
         limits[0].__exit__(None, None, None)
     assert "\n" not in str(caught.value)
-    assert [p.name for p in (folder / "run").iterdir() if p.is_file()] == [loop.CHECKPOINT]
+    assert [p.name for p in (folder / "run").iterdir() if p.is_file()] == [CHECKPOINT]
     history: list = []
     loop.train(config, recordings, folder / "run", ended=history.extend)
     assert [epoch.number for epoch in history] == [1, 2]
@@ -174,7 +177,7 @@ def test_a_loss_that_is_no_number_stops_the_training(folder, monkeypatch):
     monkeypatch.setattr(loop, "_loss", lambda *_: torch.tensor(float("nan")))
     with pytest.raises(NonFiniteStart, match=r"first epoch .*learning rate"):
         loop.train(config, recordings, folder / "run")
-    assert not (folder / "run" / loop.CHECKPOINT).exists()
+    assert not (folder / "run" / CHECKPOINT).exists()
 
     seen = []
 
@@ -185,7 +188,7 @@ def test_a_loss_that_is_no_number_stops_the_training(folder, monkeypatch):
     monkeypatch.setattr(loop, "_loss", later)
     with pytest.raises(NonFiniteLoss, match=r"epoch 2 .*learning rate.*checkpoint"):
         loop.train(config, recordings, folder / "run")
-    assert (folder / "run" / loop.CHECKPOINT).is_file()
+    assert (folder / "run" / CHECKPOINT).is_file()
 
 
 def test_weights_that_are_no_numbers_are_never_kept(folder, monkeypatch):
@@ -200,7 +203,7 @@ def test_weights_that_are_no_numbers_are_never_kept(folder, monkeypatch):
     monkeypatch.setattr(loop, "_loss", steep)
     with pytest.raises(NonFiniteStart):
         loop.train(config, recordings_of(folder, config), folder / "run")
-    assert not (folder / "run" / loop.CHECKPOINT).exists()
+    assert not (folder / "run" / CHECKPOINT).exists()
 
 
 # ── validation ────────────────────────────────────────────────────────────────────────────────
@@ -254,7 +257,7 @@ def test_validation_is_the_mean_recall_of_the_emotions_that_are_there(folder):
 
 
 def test_the_table_and_the_picture_of_a_history(tmp_path):
-    history = [loop.Epoch(1, 1.5, 1e-3, 2.0), loop.Epoch(2, 1.25, 5e-4, 2.25)]
+    history = [Epoch(1, 1.5, 1e-3, 2.0), Epoch(2, 1.25, 5e-4, 2.25)]
     keep_history(history, tmp_path)
     rows = (tmp_path / "history.csv").read_text().splitlines()
     assert rows[1:] == ["1,1.5000,,0.001,2.0", "2,1.2500,,0.0005,2.2"]

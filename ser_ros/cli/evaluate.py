@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shlex
 import sys
 import tempfile
@@ -200,8 +199,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _trained_with(bundle: Bundle, noises: Path | None) -> bool:
     """Whether the model was trained with these noises, but for those that are kept for figures."""
-    told = str(bundle.about.get("training", {}).get("noises", ""))
-    return noises is not None and noises.name in re.findall(r"[^\s,;()]+", told)
+    told = str(bundle.training.get("noises", "")).split(", ")
+    names = {name.partition(" (")[0] for name in told}
+    return noises is not None and noises.resolve().name in names
 
 
 def _write_results(options: argparse.Namespace, task: Task, clips: list[Clip]) -> None:

@@ -69,8 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     require_extra()
     # Only here: a robot without torch must still be able to read this command's help.
+    from ser_ros.training.checkpoint import CHECKPOINT
     from ser_ros.training.config import read_train_config
-    from ser_ros.training.loop import CHECKPOINT
     from ser_ros.training.run import run as train
 
     changes = changes_of(options.set)

@@ -1,6 +1,6 @@
 """Calibration: the temperature that makes probabilities worth their word, and what it leaves.
 
-No voice is judged with a temperature, or a threshold, that it helped to choose.
+No voice is judged with a temperature that it helped to choose.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def _told(side: Side) -> dict[str, Any]:
         "kind": side.split.kind,
         "model": side.bundle.name,
         "sha256": side.bundle.sha256,
-        "began_with": side.bundle.about.get("training", {}).get("began_with", ""),
+        "began_with": side.bundle.training.get("began_with", ""),
         "clips": len(side.heard),
         "speakers": len(set(speakers_of(side.heard)) - {""}),
         "temperature": round(side.temperature, 4),

@@ -37,7 +37,7 @@ class Acquaintance:
         if self.fitted:
             return (
                 "The model's temperature was fitted on some of these speakers, so its ECE is "
-                "flattered; --results measures it without them."
+                "flattered; `evaluate --results` measures it without them."
             )
         return ""
 
@@ -48,21 +48,22 @@ def acquaintance(bundle: Bundle, clips: Sequence[Clip]) -> Acquaintance:
     A manifest names these (`speakers`), or those of its corpora that it was not trained on
     (`held_out_speakers`); of a corpus that it does not name it has heard nobody.
     """
-    training = bundle.about.get("training")
+    training = bundle.training
     speakers = {clip.speaker for clip in clips if clip.speaker}
     nameless = any(not clip.speaker for clip in clips)
-    if not isinstance(training, Mapping):
+    if not training:
         return Acquaintance([], True)
+    held = training.get("held_out_speakers")
+    fitted = isinstance(held, list) and bool(speakers & {*held})
     if isinstance(training.get("speakers"), list):
         chose_the_epoch = training.get("validation_speakers", [])
         known = {*training["speakers"], *chose_the_epoch}
-        fitted = bool(speakers & {*training.get("held_out_speakers", [])})
         return Acquaintance(sorted(speakers & known), nameless, fitted)
-    corpora, held = training.get("corpora"), training.get("held_out_speakers")
+    corpora = training.get("corpora")
     if not isinstance(corpora, Mapping | list) or not isinstance(held, list):
         return Acquaintance([], True)
     of_corpora = {clip.speaker for clip in clips if clip.corpus in corpora} - {""}
     settings = training.get("settings")
     if isinstance(settings, Mapping) and settings.get("split") == "random":
         held = []  # other clips of these speakers were trained on
-    return Acquaintance(sorted(of_corpora - set(held)), nameless)
+    return Acquaintance(sorted(of_corpora - set(held)), nameless, fitted)

@@ -63,7 +63,7 @@ def set_temperature(side: Side, alike: Sequence[Side]) -> None:
 
 def _fitted_on(side: Side) -> bool:
     """Whether the temperature in the bundle was fitted on clips that are scored here."""
-    training = side.bundle.about.get("training", {})
+    training = side.bundle.training
     speakers = set(training.get("held_out_speakers", [])) & set(speakers_of(side.heard))
     corpus = training.get("settings", {}).get("held_out_corpus")
     return bool(speakers) or (bool(corpus) and corpus in corpora_of(side.heard))

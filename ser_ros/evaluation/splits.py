@@ -25,7 +25,7 @@ class Split:
     validation: list[Clip] = field(default_factory=list, repr=False)
     """Clips of speakers that are neither trained on nor scored; the temperature is fitted on them.
 
-    Where there are none, others held out give it; see `evaluation.study`.
+    Where there are none, others held out give it; see `evaluation.sides`.
     """
 
 

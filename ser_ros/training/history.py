@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ser_ros.errors.machine import CannotWrite, MissingExtra
 from ser_ros.files import write_text, written_aside
-from ser_ros.training.loop import Epoch
+from ser_ros.training.checkpoint import Epoch
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,19 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.training import (
-    CheckpointDamaged,
-    CheckpointMismatch,
     NonFiniteLoss,
     NonFiniteStart,
 )
 from ser_ros.network import build_network
 from ser_ros.training.blend import blended_loss, colours_mixed, mixup
+from ser_ros.training.checkpoint import CHECKPOINT, Epoch, State, found_in, save
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.data import Draws, Recording, TrainingImages, balanced_sampler
-from ser_ros.training.start import begin
+from ser_ros.training.start import begin, origin
 from ser_ros.training.views import Views
 
 _log = logging.getLogger(__name__)
-
-CHECKPOINT = "checkpoint.pt"
 
 Report = Callable[["Progress"], None]
 
@@ -44,31 +40,6 @@ class Progress:
     batches: int
     loss: float
     seconds_left: float
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What is known after each epoch."""
-
-    number: int
-    """From 1."""
-    loss: float
-    learning_rate: float
-    seconds: float
-    uar: float | None = None
-    """Unweighted average recall of the validation clips, where there are any."""
-
-
-@dataclass
-class _State:
-    """Everything that a checkpoint keeps."""
-
-    network: torch.nn.Module
-    optimiser: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LRScheduler
-    history: list[Epoch] = field(default_factory=list)
-    best: dict[str, torch.Tensor] | None = None
-    """The weights of the best epoch, where validation tells which that is."""
 
 
 def device() -> torch.device:
@@ -106,7 +77,9 @@ def train(
     """
     checkpoint = folder / CHECKPOINT
     batches = max(1, (config.windows_per_epoch or len(recordings)) // config.batch)
-    found = _found(checkpoint, config, batches) if resume else None
+    bundle = origin(config)
+    began = "" if bundle is None else bundle.sha256
+    found = found_in(checkpoint, config, batches, began) if resume else None
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     where = device()
@@ -126,7 +99,7 @@ def train(
                 state.best = {k: v.clone() for k, v in state.network.state_dict().items()}
             epoch = Epoch(epoch.number, epoch.loss, epoch.learning_rate, epoch.seconds, uar)
         state.history.append(epoch)
-        _save(checkpoint, config, state)
+        save(checkpoint, config, state, began)
         told = "" if epoch.uar is None else f", validation UAR {epoch.uar:.3f}"
         _log.info("epoch %d of %d: loss %.4f%s", epoch.number, config.epochs, epoch.loss, told)
         ended(state.history)
@@ -137,7 +110,7 @@ def train(
 
 def _begin(
     config: TrainConfig, where: torch.device, batches: int, found: dict[str, Any] | None
-) -> _State:
+) -> State:
     """Return the state to train on from: new, or that of a checkpoint."""
     if found is None:
         network = begin(config)
@@ -150,7 +123,7 @@ def _begin(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=config.epochs * batches, pct_start=0.15
     )
-    state = _State(network, optimiser, schedule)
+    state = State(network, optimiser, schedule)
     if found is not None:
         network.load_state_dict(found["network"])
         optimiser.load_state_dict(found["optimiser"])
@@ -174,7 +147,7 @@ def _epoch(
     config: TrainConfig,
     recordings: Sequence[Recording],
     images: TrainingImages,
-    state: _State,
+    state: State,
     where: torch.device,
     batches: int,
     report: Report,
@@ -237,63 +210,3 @@ def _loss(
     with torch.autocast(images.device.type, dtype=precision, enabled=precision is not None):
         logits = network(images)
     return blended_loss(logits.float(), labels, other, share, config.label_smoothing)
-
-
-def _save(path: Path, config: TrainConfig, state: _State) -> None:
-    """Write aside, then rename: a kill or a full disk leaves the last good checkpoint."""
-    content: dict[str, Any] = {
-        "config": config.deciding(),
-        "history": [vars(epoch) for epoch in state.history],
-        "network": state.network.state_dict(),
-        "optimiser": state.optimiser.state_dict(),
-        "schedule": state.schedule.state_dict(),
-        "best": state.best,
-    }
-    aside = path.with_suffix(".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except (OSError, RuntimeError) as error:  # torch wraps what the file system says
-        aside.unlink(missing_ok=True)
-        kept = ", the last good checkpoint is kept" if path.is_file() else ""
-        raise CannotWrite(path, f"{_reason(error)}{kept}") from error
-
-
-def _reason(error: BaseException) -> str:
-    """Return what the file system said; torch's own complaint comes after it and tells nothing."""
-    told: BaseException | None = error
-    while told is not None:
-        if isinstance(told, OSError) and told.strerror:
-            return told.strerror
-        told = told.__cause__ or told.__context__
-    return str(error).partition("\n")[0]
-
-
-def _found(path: Path, config: TrainConfig, batches: int) -> dict[str, Any] | None:
-    """Return a checkpoint's content, if there is one.
-
-    Raises `CheckpointDamaged`, or `CheckpointMismatch` for one of another training.
-    """
-    if not path.is_file():
-        return None
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        settings, _ = content["config"], [Epoch(**values) for values in content["history"]]
-        steps = content["schedule"]["total_steps"] // settings["epochs"]
-    except Exception as error:  # pickle's, zip's, torch's: they share no base class
-        raise CheckpointDamaged(path, type(error).__name__) from error
-    own = config.deciding()
-    for key in sorted(own.keys() | settings.keys()):
-        there, here = settings.get(key), own.get(key)
-        if there != here:
-            if isinstance(there, dict) and isinstance(here, dict):
-                inner = min(k for k in there | here if there.get(k) != here.get(k))
-                key, there, here = f"{key}.{inner}", there.get(inner), here.get(inner)
-            raise CheckpointMismatch(path, key, repr(there), repr(here))
-    if steps != batches:
-        raise CheckpointMismatch(path, "number of batches in an epoch", steps, batches)
-    return content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,11 +21,12 @@ from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.config import BadValue, NothingToScore, SpeakersInTraining
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation.seen import acquaintance
+from ser_ros.training.checkpoint import Epoch
 from ser_ros.training.config import RANDOM, TrainConfig
 from ser_ros.training.data import load_recordings
 from ser_ros.training.export import only, to_onnx
 from ser_ros.training.history import TensorBoard, keep_history
-from ser_ros.training.loop import Epoch, train
+from ser_ros.training.loop import train
 from ser_ros.training.progress import shown
 from ser_ros.training.scoring import calibrate, neutral_logits
 from ser_ros.training.split import Parts, split
@@ -49,12 +51,10 @@ def run(
         raise NothingToScore(config.manifest, config.labels)
     began = origin(config)
     if began is not None:
-        known = acquaintance(began, [*parts.held, *parts.validation]).seen
-        if known and config.split != RANDOM:
-            raise SpeakersInTraining(began.folder or began.name, known)
+        check_beginning(config, parts, began)
     # Before anybody waits for the clips.
     for clip in parts.held:
-        if not clip.path.is_file():
+        if config.label_set.index(clip.emotion) is not None and not clip.path.is_file():
             raise UnreadableFile(clip.path, "No such file")
     for needed in (*config.noise_folders, *filter(None, [config.room_folder])):
         recordings_in(needed)
@@ -79,6 +79,14 @@ def run(
         bundle = replace(bundle, calibration=calibration, about=about)
     bundle.save(out)
     return bundle
+
+
+def check_beginning(config: TrainConfig, parts: Parts, began: Bundle) -> None:
+    """Raises `SpeakersInTraining` where a model has heard who is held out, or chooses the epoch."""
+    known = set(acquaintance(began, parts.held).seen)
+    known |= {clip.speaker for clip in parts.validation} & {*began.training.get("speakers", [])}
+    if known and config.split != RANDOM:
+        raise SpeakersInTraining(began.folder or began.name, sorted(known))
 
 
 def clips_of(config: TrainConfig) -> list[Clip]:
@@ -153,7 +161,7 @@ def _about(
         "licence": licence_of_weights(licences),
         "training": {
             "corpora": corpora,
-            "noises": noises_told(config),
+            "noises": noises_told(config, began),
             **_voices(_speakers(used), parts, config, began),
             "began_with": _began_with(config, began),
             "validation_speakers": _speakers(parts.validation),
@@ -184,7 +192,7 @@ def _voices(
 ) -> dict[str, list[str]]:
     """Return who was heard and who was not; nothing where the model begun with does not tell."""
     if began is not None:
-        told = began.about.get("training", {}).get("speakers")
+        told = began.training.get("speakers")
         if not isinstance(told, list):
             return {}
         speakers = sorted({*speakers, *told})
@@ -202,23 +210,24 @@ def _fitted_on(held: Sequence[Clip]) -> str:
     return "on nobody (1): there is no other held-out speaker"
 
 
-def noises_told(config: TrainConfig) -> str:
-    """Return which noises a training hears, as the manifest tells it."""
-    names = [folder.name for folder in config.noise_folders]
+def noises_told(config: TrainConfig, began: Bundle | None) -> str:
+    """Return which noises a model has heard, as its manifest tells it."""
+    names = [folder.resolve().name for folder in config.noise_folders]
     told = [f"{name} ({LICENCES[name]})" if name in LICENCES else name for name in names]
-    return ", ".join(told) or "none"
+    if began is not None:
+        told += [name for name in str(began.training.get("noises", "none")).split(", ")]
+    return ", ".join(dict.fromkeys(name for name in told if name != "none")) or "none"
 
 
 def _licence_of(clips: Sequence[Clip]) -> str:
     """Return what the clips of one corpus may be used for."""
     told = {clip.licence for clip in clips} - {""}
-    return "; ".join(sorted(told)) or "not known here; ask where the recordings came from"
+    return "; ".join(sorted(told)) or "not known here, ask where the recordings came from"
 
 
 def licence_of_weights(of_data: set[str]) -> str:
     """Weights carry the licences of what they were trained on; NC-SA holds those that ask less."""
     told = {licence for several in of_data for licence in several.split("; ")}
-    own = {licence for licence in told if "NC-SA" not in licence}
-    if own != told:
-        own = {"CC BY-NC-SA 4.0", *(x for x in own if not x.startswith(("CC0", "CC BY ")))}
-    return "; ".join(sorted(own))
+    if "CC BY-NC-SA 4.0" in told:
+        told = {licence for licence in told if not re.fullmatch(r"CC0 1\.0|CC BY [34]\.0", licence)}
+    return "; ".join(sorted(told))

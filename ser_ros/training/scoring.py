@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,9 +44,14 @@ def calibrate(
     temperature = fit_temperature(logits, truth, even)
     temperatures = cross_fitted(logits, truth, speakers_of(heard), corpora)
     found = calibrated(logits, temperatures)
-    # As sure as 70 % of the clips: what `study` and `evaluate --results` choose.
-    threshold = choose_threshold(found.max(axis=1), found.argmax(axis=1) == truth, weight=even)
-    calibration = Calibration(round(temperature, 4), round(threshold, 4))
+    calibration = Calibration(round(temperature, 4))
+    confidence, spoken = found.max(axis=1), found.any(axis=1)
+    if spoken.any():
+        # As sure as 70 % of the clips: what `study` and `evaluate --results` choose. Rounded down,
+        # for at the threshold itself an answer is given.
+        right = found.argmax(axis=1) == truth
+        least = choose_threshold(confidence[spoken], right[spoken], weight=even[spoken])
+        calibration = replace(calibration, uncertain_below=math.floor(least * 1e4) / 1e4)
     labels, threshold = bundle.labels.labels, calibration.uncertain_below
     metrics = {"all": score(labels, truth, found, threshold).to_dict()}
     for corpus in sorted(set(corpora) - {""}):

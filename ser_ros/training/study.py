@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -32,6 +33,7 @@ from ser_ros.processes import each
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.run import clips_of, make_views, noises_told, run
 from ser_ros.training.split import split
+from ser_ros.training.start import origin
 from ser_ros.training.tasks import Task
 
 
@@ -62,9 +64,9 @@ def _finished(task: Task) -> bool:
         bundle = Bundle.load(task.bundle)
     except BundleError:
         return False
-    training = bundle.about.get("training", {})
+    training = bundle.training
     same = training.get("settings") == as_written(task.config)
-    same = same and training.get("noises") == noises_told(task.config)
+    same = same and training.get("noises") == noises_told(task.config, origin(task.config))
     if task.after is not None:
         same = same and Bundle.load(task.after.bundle).sha256 in training.get("began_with", "")
     if not same:
@@ -116,6 +118,6 @@ def shipped(task: Task, results: dict[str, Any]) -> Bundle:
     }
     return replace(
         bundle,
-        calibration=Calibration(round(temperature, 4), round(uncertain_below, 4)),
+        calibration=Calibration(round(temperature, 4), math.floor(uncertain_below * 1e4) / 1e4),
         about={**bundle.about, "metrics": figures},
     )

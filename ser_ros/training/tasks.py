@@ -11,6 +11,9 @@ from ser_ros.corpora import Clip
 from ser_ros.errors.config import BadValue
 from ser_ros.evaluation.splits import CORPUS, FOLD
 from ser_ros.training.config import RANDOM, TrainConfig
+from ser_ros.training.run import check_beginning
+from ser_ros.training.split import split
+from ser_ros.training.start import origin
 
 T = TypeVar("T", int, str)
 
@@ -45,10 +48,14 @@ def tasks_of(
     `folds` and `corpora` are those to take, where not all are wanted. With `adapt` the long
     trainings are those of the corpora left out; each of them then learns the folds of its corpus
     in short ones, as `adapt` says. Raises `BadValue` for clips without folds, a fold or corpus
-    that is not there, or what some training could not do after others had been waited for.
+    that is not there, or what some training could not do after others had been waited for, and
+    `SpeakersInTraining` where they begin with a model that has heard whom they hold out.
     """
-    if config.split == RANDOM:
+    if RANDOM in (config.split, (adapt or config).split):
         raise BadValue("split", RANDOM, "speakers, for a study measures voices that are not known")
+    if adapt is not None and adapt.label_set != config.label_set:
+        found = ", ".join(adapt.label_set.labels)
+        raise BadValue("labels of --adapt", found, ", ".join(config.label_set.labels))
     told = _folds_of(clips)
     if len(told) < 2:
         raise BadValue("The manifest's folds", told, "at least two, each with its own speakers")
@@ -56,6 +63,8 @@ def tasks_of(
     folds = told if folds is None else _chosen("--folds", folds, told)
     corpora = named if corpora is None else _chosen("--corpora", corpora, named)
     if len(named) < 2:
+        if adapt is not None:
+            raise BadValue("--adapt", "a study of one corpus", "a manifest that names several")
         corpora = []
     left_out = {
         corpus: Task(
@@ -66,15 +75,15 @@ def tasks_of(
         for corpus in corpora
     }
     if adapt is None:
-        return [_fold(config, fold, told, folder) for fold in folds] + list(left_out.values())
-    if not left_out:
-        raise BadValue("--adapt", "a study of one corpus", "a manifest that names several")
-    adapted = [
-        task
-        for corpus, begin in left_out.items()
-        for task in _adapted(adapt, begin, [c for c in clips if c.corpus == corpus], folds, folder)
-    ]
-    return list(left_out.values()) + adapted
+        tasks = [_fold(config, fold, told, folder) for fold in folds] + list(left_out.values())
+    else:
+        tasks = list(left_out.values())
+        for corpus, begin in left_out.items():
+            own = [clip for clip in clips if clip.corpus == corpus]
+            tasks += _adapted(adapt, begin, own, folds, folder)
+    for task in tasks:
+        _check(task, clips)
+    return tasks
 
 
 def final_task(config: TrainConfig, folder: Path) -> Task:
@@ -99,7 +108,6 @@ def _adapted(
         raise BadValue(f"The folds of '{corpus}'", told, "at least two, to adapt to one and score")
     tasks = []
     for fold in (fold for fold in folds if fold in told):
-        _check_classes(adapt, corpus, fold, clips)
         name = f"fold-{corpus}-{fold}"
         config = _named(
             adapt,
@@ -120,13 +128,18 @@ def _held(config: TrainConfig, fold: int, told: Sequence[int]) -> dict[str, Any]
     return {"held_out_fold": fold, "held_out_corpus": "", "validation_fold": validation}
 
 
-def _check_classes(adapt: TrainConfig, corpus: str, fold: int, clips: Sequence[Clip]) -> None:
-    labels = adapt.label_set
-    there = {labels.name(clip.emotion) for clip in clips if clip.fold != fold}
-    for label in labels.labels:
+def _check(task: Task, clips: Sequence[Clip]) -> None:
+    """Do what its training would do first, so that no other is waited for in vain."""
+    config = task.config
+    parts = split(config, [c for c in clips if not config.corpora or c.corpus in config.corpora])
+    there = {config.label_set.name(clip.emotion) for clip in parts.training}
+    for label in config.label_set.labels:
         if label not in there:
-            where = f"The clips of '{label}' in '{corpus}' without its fold {fold}"
-            raise BadValue(where, 0, "some: no model can be adapted to a class that is not there")
+            where = f"The clips of '{label}' that '{task.folder.name}' would learn"
+            raise BadValue(where, 0, "some; give other labels, corpora or folds")
+    began = origin(config) if task.after is None else None
+    if began is not None:
+        check_beginning(config, parts, began)
 
 
 def _folds_of(clips: Sequence[Clip]) -> list[int]:

@@ -16,12 +16,10 @@ import json
 import os
 import random
 import signal
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import parent_process
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -36,6 +34,7 @@ from ser_ros.errors.machine import CannotWrite, ProcessLost
 from ser_ros.errors.training import ViewDamaged
 from ser_ros.features import ImageMaker
 from ser_ros.files import written_aside
+from ser_ros.processes import end_with_parent
 from ser_ros.training.augment import (
     faster,
     place,
@@ -193,21 +192,13 @@ _maker: _Maker
 def _prepare(config: TrainConfig, noises: Path | None, rooms: Path | None) -> None:
     global _maker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     # A noise recording may hold a stretch of zeros, which leaves the voice as it is.
     warnings.filterwarnings("ignore", message=".*too silent to be added as noise")
     _maker = _Maker(config, noises, rooms)
     # A process per core, each with a thread per core for its products, wait for one another. The
     # libraries were loaded before the fork, so that the environment tells them nothing any more.
     threadpool_limits(1)
-
-
-def _end_with_parent() -> None:
-    """Leave no process behind where the training was killed."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _views_of(name: str, samples: npt.NDArray[np.int16]) -> list[npt.NDArray[np.float16]]:
