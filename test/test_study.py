@@ -128,7 +128,7 @@ def test_what_a_study_could_not_do_is_told_before_it_trains(folder, four_voices)
 def test_the_fold_that_chooses_the_epoch_is_another_than_is_held_out(four_voices):
     config = read_train_config(four_voices / "tiny.yaml", {"validation_fold": 1, "patience": 2})
     clips = read_manifest(four_voices / "manifest.csv")
-    clips += [replace(clip, fold=2) for clip in clips]
+    clips += [replace(clip, fold=2, speaker=f"{clip.speaker}b") for clip in clips]
     found = tasks_of(config, clips, four_voices / "run", corpora=[])
     chosen = [(task.config.held_out_fold, task.config.validation_fold) for task in found]
     assert chosen == [(0, 1), (1, 2), (2, 1)]
