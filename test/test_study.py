@@ -150,6 +150,13 @@ def test_the_figures_of_adapted_folds(four_voices):
     assert adapted.about["training"]["speakers"] == ["emodb/03", "emodb/08", "other/03"]
     assert adapted.about["training"]["held_out_speakers"] == ["other/08"]
     assert not (four_voices / "out" / "tiny").exists()
+    # A further stage: every training begins with its own model of the first.
+    more = ["--begin", str(four_voices / "run"), "--run", str(four_voices / "more")]
+    assert main([*words[:2], *more, *words[4:], "--corpora", "other", "--folds", "1"]) == 0
+    second = Bundle.load(four_voices / "more" / "corpus-other" / "bundle")
+    assert trunk.sha256 in second.about["training"]["began_with"]
+    with pytest.raises(BadValue, match="final/bundle"):
+        final_task(read_train_config(four_voices / "tiny.yaml"), four_voices, four_voices / "run")
     # What began with another model is another study's.
     shutil.copytree(
         four_voices / "run" / "corpus-emodb" / "bundle",

@@ -39,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="train long only without each corpus in turn; these models then learn the folds of "
         "that corpus in short trainings, with these other values (epochs=4)",
     )
+    parser.add_argument(
+        "--begin",
+        type=Path,
+        metavar="FOLDER",
+        help="an earlier study's --run: each training begins with what the same one made there",
+    )
     parser.add_argument("--jobs", type=int, default=1, help="trainings side by side (1)")
     parser.add_argument(
         "--folds", type=int, nargs="*", metavar="N", help="only these folds, for a first look"
@@ -70,12 +76,13 @@ def run(options: argparse.Namespace) -> int:
     adapt = None
     if options.adapt:
         adapt = read_train_config(options.config, changes_of([*options.set, *options.adapt]))
-    tasks = tasks_of(config, clips, folder, options.folds, options.corpora, adapt)
+    tasks = tasks_of(config, clips, folder, options.folds, options.corpora, adapt, options.begin)
     if not tasks:
         raise BadValue("--folds", options.folds, "at least one fold or corpus")
     if not options.figures_only and all(task.kind != FOLD for task in tasks):
         expected = "a fold, for the temperature of the final model, or --figures-only"
         raise BadValue("--folds", options.folds, expected)
+    final = None if options.figures_only else final_task(config, folder, options.begin)
     study.train_all(tasks, views, options.jobs)
     results = measure(
         study.splits_of(tasks),
@@ -90,8 +97,7 @@ def run(options: argparse.Namespace) -> int:
     for target in results["targets"]:
         print(f"{target['figure']:60} {target['met']}")
     print(f"The figures are in {options.out / 'RESULTS.md'}.")
-    if not options.figures_only:
-        final = final_task(config, folder)
+    if final is not None:
         study.train_all([final], views, 1)
         study.shipped(final, results).save(options.out / config.name)
         print(f"The bundle is in {options.out / config.name}.")
@@ -106,6 +112,8 @@ def _command(options: argparse.Namespace) -> str:
             key, _, value = change.partition("=")
             told = f"{key}=PATH/{Path(value).name}" if os.sep in value else change
             words += [f"--{option}", told]
+    if options.begin:
+        words += ["--begin", f"PATH/{options.begin.name}"]
     if options.jobs > 1:
         words += ["--jobs", str(options.jobs)]
     for option in ("folds", "corpora"):

@@ -65,10 +65,11 @@ def _finished(task: Task) -> bool:
     except BundleError:
         return False
     training = bundle.training
+    began = origin(task.config)
     same = training.get("settings") == as_written(task.config)
-    same = same and training.get("noises") == noises_told(task.config, origin(task.config))
-    if task.after is not None:
-        same = same and Bundle.load(task.after.bundle).sha256 in training.get("began_with", "")
+    same = same and training.get("noises") == noises_told(task.config, began)
+    if began is not None:
+        same = same and began.sha256 in training.get("began_with", "")
     if not same:
         where = f"What '{task.folder}' was trained by"
         raise BadValue(where, "another study", "this one; name another folder with --run")

@@ -42,14 +42,18 @@ def tasks_of(
     folds: Sequence[int] | None = None,
     corpora: Sequence[str] | None = None,
     adapt: TrainConfig | None = None,
+    begin: Path | None = None,
 ) -> list[Task]:
     """Return a training for every fold, and one for every corpus where there are several.
 
     `folds` and `corpora` are those to take, where not all are wanted. With `adapt` the long
     trainings are those of the corpora left out; each of them then learns the folds of its corpus
-    in short ones, as `adapt` says. Raises `BadValue` for clips without folds, a fold or corpus
-    that is not there, or what some training could not do after others had been waited for, and
-    `SpeakersInTraining` where they begin with a model that has heard whom they hold out.
+    in short ones, as `adapt` says. With `begin`, the folder of an earlier study, each training
+    begins with the model that the one of the same name made there.
+
+    Raises `BadValue` for clips without folds, a fold or corpus that is not there, or what some
+    training could not do after others had been waited for, and `SpeakersInTraining` where one
+    begins with a model that has heard whom it holds out.
     """
     if RANDOM in (config.split, (adapt or config).split):
         raise BadValue("split", RANDOM, "speakers, for a study measures voices that are not known")
@@ -68,35 +72,59 @@ def tasks_of(
         corpora = []
     left_out = {
         corpus: Task(
-            _named(config, f"corpus-{corpus}", held_out_corpus=corpus),
+            _named(
+                config,
+                f"corpus-{corpus}",
+                held_out_corpus=corpus,
+                **_begun(begin, f"corpus-{corpus}"),
+            ),
             folder / f"corpus-{corpus}",
             CORPUS,
         )
         for corpus in corpora
     }
     if adapt is None:
-        tasks = [_fold(config, fold, told, folder) for fold in folds] + list(left_out.values())
+        tasks = [_fold(config, fold, told, folder, begin) for fold in folds]
+        tasks += left_out.values()
     else:
         tasks = list(left_out.values())
-        for corpus, begin in left_out.items():
+        for corpus, long in left_out.items():
             own = [clip for clip in clips if clip.corpus == corpus]
-            tasks += _adapted(adapt, begin, own, folds, folder)
+            tasks += _adapted(adapt, long, own, folds, folder)
     for task in tasks:
         _check(task, clips)
     return tasks
 
 
-def final_task(config: TrainConfig, folder: Path) -> Task:
-    """Return the training on everything."""
+def final_task(config: TrainConfig, folder: Path, begin: Path | None = None) -> Task:
+    """Return the training on everything. Raises `BadValue`."""
     changed = replace(
-        config, held_out_fold=None, held_out_corpus="", validation_fold=None, patience=0
+        config,
+        held_out_fold=None,
+        held_out_corpus="",
+        validation_fold=None,
+        patience=0,
+        **_begun(begin, FINAL),
     )
     return Task(changed, folder / FINAL, FINAL)
 
 
-def _fold(config: TrainConfig, fold: int, told: Sequence[int], folder: Path) -> Task:
-    changed = _named(config, f"fold-{fold}", **_held(config, fold, told))
-    return Task(changed, folder / f"fold-{fold}", FOLD)
+def _fold(
+    config: TrainConfig, fold: int, told: Sequence[int], folder: Path, begin: Path | None
+) -> Task:
+    name = f"fold-{fold}"
+    changed = _named(config, name, **_held(config, fold, told), **_begun(begin, name))
+    return Task(changed, folder / name, FOLD)
+
+
+def _begun(begin: Path | None, name: str) -> dict[str, Any]:
+    """Return what lets a training begin with the model of the same name in an earlier study."""
+    if begin is None:
+        return {}
+    bundle = begin.resolve() / name / "bundle"
+    if not bundle.is_dir():
+        raise BadValue("--begin", str(begin), f"the folder of a study that has '{name}/bundle'")
+    return {"weights": str(bundle)}
 
 
 def _adapted(
