@@ -20,6 +20,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,9 @@ def as_written(config: TrainConfig) -> Any:
 
 
 def _train(task: Task, views: Path) -> None:
-    logging.basicConfig(level=logging.INFO, format=f"{task.folder.name}: %(message)s")
+    if parent_process() is not None:  # beside others; it may have trained another model before
+        told = f"{task.folder.name}: %(message)s"
+        logging.basicConfig(level=logging.INFO, format=told, force=True)
     run(task.config, task.folder, task.bundle, views)
 
 
