@@ -9,7 +9,7 @@ import pytest
 from ser_ros.__main__ import main
 from ser_ros.benchmark import machine, tables
 from ser_ros.benchmark.viewers import blocks as turns
-from ser_ros.benchmark.viewers import figures
+from ser_ros.benchmark.viewers import cost
 from ser_ros.benchmark.viewers.blocks import Block
 
 NOBODY = Block(0, 10.0, [10.0, 20.0, 30.0], cpu={"inference": 0.5, "viewers": 0.0})
@@ -34,7 +34,7 @@ def looked(*views, latencies_ms=(20.0, 40.0, 60.0), stuck=()):
 
 
 def test_a_message_is_timed_at_each_viewer():
-    page = figures.figures([NOBODY, looked(view(a=1.01, b=2.02), view(a=1.03, b=2.3))])["page"]
+    page = cost.figures([NOBODY, looked(view(a=1.01, b=2.02), view(a=1.03, b=2.3))])["page"]
     assert page["arrivals"] == 4
     assert page["missing"] == 0
     assert page["delay"]["p50_ms"] == pytest.approx(25)
@@ -43,19 +43,19 @@ def test_a_message_is_timed_at_each_viewer():
 
 
 def test_a_message_that_never_came_is_missing_and_not_soon():
-    page = figures.figures([NOBODY, looked(view(a=1.01), view(a=1.01, b=2.01))])["page"]
+    page = cost.figures([NOBODY, looked(view(a=1.01), view(a=1.01, b=2.01))])["page"]
     assert (page["arrivals"], page["missing"]) == (3, 1)
     assert page["share_soon"] == 0.75
     assert page["windows_per_view"] == [1, 2]
 
 
 def test_a_message_from_before_the_block_is_not_timed():
-    page = figures.figures([NOBODY, looked(view(a=1.01, b=2.01, z=0.5))])["page"]
+    page = cost.figures([NOBODY, looked(view(a=1.01, b=2.01, z=0.5))])["page"]
     assert page["arrivals"] == 2
 
 
 def test_latencies_are_compared_and_computing_is_per_second():
-    robot = figures.figures([NOBODY, looked(view()), NOBODY, looked(view())])["robot"]
+    robot = cost.figures([NOBODY, looked(view()), NOBODY, looked(view())])["robot"]
     assert robot["without"]["latency"]["p50_ms"] == 20
     assert robot["ratios"]["p50_ms"] == 2
     assert robot["without"]["windows"] == 6
@@ -68,7 +68,7 @@ def test_a_stuck_view_is_cut_or_told_of_its_gap():
     of = {"unsent_bytes": 70_000, "windows": 3, "gaps": 0, "ended": False}
     cut = {**of, "held_s": 23.0, "cut": True}
     told = {**of, "gaps": 1, "held_s": 19.0, "cut": False}
-    stuck = figures.figures([NOBODY, looked(view(), stuck=[cut, told])])["stuck"]
+    stuck = cost.figures([NOBODY, looked(view(), stuck=[cut, told])])["stuck"]
     assert stuck == {
         "opened": 2,
         "cut": 1,
@@ -88,7 +88,7 @@ def made_up_report(*blocks):
         "runtime": "onnxruntime",
     }
     about = {"machine": machine.describe(), "model": {"name": "tiny"}, "setting": setting}
-    return about | figures.figures(blocks)
+    return about | cost.figures(blocks)
 
 
 def test_an_aim_is_met_missed_or_not_measured():
@@ -103,12 +103,12 @@ def test_an_aim_is_met_missed_or_not_measured():
 @pytest.mark.parametrize("blocks", [[NOBODY, looked(view(a=1.1), view())], [NOBODY], [Block(0)]])
 def test_whatever_was_measured_can_be_shown(blocks, capsys):
     report = made_up_report(*blocks)
-    shown = figures.tables(report)
+    shown = cost.tables(report)
     for table in shown:
         assert {len(row) for row in table.rows} == {len(table.head)}
-    tables.show(figures.preface(report), shown)
+    tables.show(cost.preface(report), shown)
     assert "windows dropped" in capsys.readouterr().out
-    assert "| windows dropped |" in tables.markdown(figures.preface(report), shown)
+    assert "| windows dropped |" in tables.markdown(cost.preface(report), shown)
 
 
 def test_each_kind_of_block_begins_in_turn():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ser_ros.bundle import Calibration
 from ser_ros.classifier import softmax
 from ser_ros.evaluation import bootstrap
 from ser_ros.evaluation.calibration import (
@@ -13,6 +14,7 @@ from ser_ros.evaluation.calibration import (
     cross_fitted,
     even_weights,
     fit_temperature,
+    kept,
     mean_probabilities,
     reliability,
     risk_coverage,
@@ -185,6 +187,11 @@ def test_the_threshold_answers_the_share_that_is_asked_for():
     assert choose_threshold(CONFIDENCE, CORRECT, coverage=0.5) == 0.7
     assert choose_threshold(CONFIDENCE, CORRECT, coverage=0.51) == 0.6
     assert choose_threshold(CONFIDENCE, CORRECT, coverage=1.0) == 0.5
+    unheard = np.append(CONFIDENCE, np.zeros(6))
+    found = choose_threshold(unheard, np.append(CORRECT, np.zeros(6, bool)), coverage=0.7)
+    assert found == 0.5, "all who were heard, and no threshold that is none"
+    assert choose_threshold(np.zeros(3), np.zeros(3, bool)) == Calibration().uncertain_below
+    assert kept(1.23456, 0.99999) == Calibration(1.2346, 0.9999)
     many = RANDOM.uniform(0.25, 1, 1000)
     chosen = choose_threshold(many, many > 0.5)
     assert np.mean(many >= chosen) == pytest.approx(0.7, abs=0.001)

@@ -18,7 +18,7 @@ from ser_ros.evaluation.baseline import adapted, enrolment
 from ser_ros.evaluation.clips import Heard, Item, items_of, subset
 from ser_ros.evaluation.judging import HeardClips, Task, judge, load, name_of
 from ser_ros.evaluation.listening import first, voices
-from ser_ros.evaluation.seen import acquaintance
+from ser_ros.evaluation.seen import acquaintance, knows_noises
 from ser_ros.labels import FOUR
 from ser_ros.voices import ENROLL, MODES, NONE, RUNNING
 
@@ -300,3 +300,31 @@ def test_what_is_not_told_is_said():
     bundle = replace(tiny.bundle(), about={"training": {"speakers": ["c/z"]}})
     assert acquaintance(bundle, CLIPS).sentence == ""
     assert "not told" in acquaintance(bundle, [*CLIPS, clip("4", "")]).sentence
+    for by_hand in (None, "by hand"):
+        bundle = replace(tiny.bundle(), about={"training": by_hand})
+        assert "not told" in acquaintance(bundle, CLIPS).sentence
+
+
+@pytest.mark.parametrize("told", [{"speakers": ["c/z"]}, {"corpora": {"e": {}}}])
+def test_whose_voice_the_temperature_was_fitted_on_is_said(told):
+    training = {**told, "held_out_speakers": [CLIPS[0].speaker]}
+    found = acquaintance(replace(tiny.bundle(), about={"training": training}), CLIPS)
+    assert found.seen == []
+    assert "temperature was fitted on some of these speakers" in found.sentence
+
+
+def test_noises_that_were_trained_with_are_known_by_their_folder(tmp_path, monkeypatch):
+    told = {"noises": "esc10 (CC BY 3.0), my noises"}
+    bundle = replace(tiny.bundle(), about={"training": told})
+    for name, known in (
+        ("esc10", True),
+        ("my noises", True),
+        ("CC BY 3.0", False),
+        ("none", False),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        assert knows_noises(bundle, folder) is known
+        monkeypatch.chdir(folder)
+        assert knows_noises(bundle, Path(".")) is known
+        assert not knows_noises(replace(bundle, about={}), folder)

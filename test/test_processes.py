@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from multiprocessing import active_children
 from pathlib import Path
@@ -68,6 +70,48 @@ def test_an_interruption_ends_the_processes_which_clear_up(tmp_path):
         signal.signal(signal.SIGALRM, before)
     assert list(tmp_path.iterdir()) == []
     assert set(active_children()) <= others
+
+
+def sign_and_sleep(folder: Path) -> None:
+    (folder / str(os.getpid())).touch()
+    time.sleep(60)
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from ser_ros.processes import each
+from test_processes import sign_and_sleep
+if __name__ == "__main__":
+    list(each(sign_and_sleep, [Path(sys.argv[1])] * 2, 2, "slept", False))
+"""
+
+
+def alive(pid: str) -> bool:
+    try:
+        return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_processes_end_with_a_parent_that_is_killed(tmp_path):
+    script, signed = tmp_path / "parent.py", tmp_path / "signed"
+    script.write_text(PARENT)
+    signed.mkdir()
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    words, env = [sys.executable, str(script), str(signed)], {**os.environ, "PYTHONPATH": path}
+    parent = subprocess.Popen(words, env=env)
+    until = time.monotonic() + 60
+    while len(list(signed.iterdir())) < 2:
+        assert parent.poll() is None
+        assert time.monotonic() < until, "no two processes in 60 s"
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    pids = [file.name for file in signed.iterdir()]
+    while any(map(alive, pids)):
+        assert time.monotonic() < until + 30, f"{pids} go on"
+        time.sleep(0.05)
 
 
 def test_who_asks_no_more_ends_the_processes():

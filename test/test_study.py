@@ -48,7 +48,8 @@ def test_every_fold_and_every_corpus_has_a_model_that_never_heard_it(folder):
         ("corpus-emodb", CORPUS),
         ("corpus-other", CORPUS),
     ]
-    held = {split.name: {clip.speaker for clip in split.held} for split in splits_of(found)}
+    clips = read_manifest(folder / "manifest.csv")
+    held = {split.name: {clip.speaker for clip in split.held} for split in splits_of(found, clips)}
     assert held == {
         "fold-0": {"other/03"},
         "fold-1": {"emodb/08"},
@@ -91,7 +92,8 @@ def test_adapted_folds_begin_with_the_model_that_never_heard_their_corpus(four_v
     names += ["fold-emodb-0", "fold-emodb-1", "fold-other-0", "fold-other-1"]
     assert [task.folder.name for task in found] == names
     assert [task.kind for task in found] == 2 * [CORPUS] + 4 * [FOLD]
-    for task, split in zip(found, splits_of(found), strict=True):
+    clips = read_manifest(four_voices / "manifest.csv")
+    for task, split in zip(found, splits_of(found, clips), strict=True):
         if task.after is not None:
             assert task.config.weights == str(task.after.bundle)
             assert task.after.config.held_out_corpus in task.config.name
@@ -102,7 +104,7 @@ def test_adapted_folds_begin_with_the_model_that_never_heard_their_corpus(four_v
     assert [task.folder.name for task in some] == ["corpus-other", "fold-other-1"]
 
 
-def test_what_a_study_could_not_do_is_told_before_it_trains(folder, four_voices):
+def test_what_a_study_could_not_do_is_told_before_it_trains(four_voices):
     config = read_train_config(four_voices / "tiny.yaml")
     clips = read_manifest(four_voices / "manifest.csv")
     where = four_voices / "run"
@@ -177,7 +179,7 @@ def test_from_clips_to_results_and_a_bundle_and_not_twice(folder, capsys):
     words += ["--out", str(folder / "out"), "--set", "epochs=1"]
     assert main(words) == 0
     page = (folder / "out" / "RESULTS.md").read_text()
-    assert "python -m ser_ros study tiny.yaml --out out --set epochs=1" in page
+    assert "python -m ser_ros study PATH/tiny.yaml --out PATH/out --set epochs=1" in page
     assert str(folder) not in page
     bundle = Bundle.load(folder / "out" / "tiny")
     results = json.loads((folder / "run" / "measured" / "results.json").read_text())

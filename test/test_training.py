@@ -16,7 +16,9 @@ import ser_ros.training.run as training
 from ser_ros.__main__ import main
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
+from ser_ros.corpora import read_manifest
 from ser_ros.errors import SerError
+from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.config import BadValue, SpeakersInTraining
 from ser_ros.errors.training import EmptyClass
 from ser_ros.features import FeatureConfig
@@ -25,7 +27,8 @@ from ser_ros.network import build_network
 from ser_ros.training.checkpoint import CHECKPOINT
 from ser_ros.training.data import load_recordings
 from ser_ros.training.export import network_of
-from ser_ros.training.run import licence_of_weights, run
+from ser_ros.training.run import check_beginning, licence_of_weights, run
+from ser_ros.training.split import Parts
 from ser_ros.training.start import begin
 
 soundfile = pytest.importorskip("soundfile")
@@ -378,6 +381,14 @@ def test_a_training_begins_with_a_bundle_and_inherits_its_terms_and_its_speakers
     other = replace(config, features=FeatureConfig(bands=48, hop=1024, deltas=0))
     begin(other)
     assert "knows images of 1 x 32 x 40, here they are 1 x 48 x 40" in caplog.text
+    # Who chose the epoch was not trained on, and may choose again; who was trained on may not.
+    clips = read_manifest(folder / "manifest.csv")
+    chooser, trained = ([c for c in clips if c.speaker == f"emodb/{s}"] for s in ("03", "08"))
+    chose = {"speakers": ["emodb/08"], "validation_speakers": ["emodb/03"]}
+    validated = replace(first, about={"training": chose})
+    check_beginning(config, Parts([], chooser, [], ""), validated)
+    with pytest.raises(SpeakersInTraining, match="emodb/08"):
+        check_beginning(config, Parts([], trained, [], ""), validated)
     # Speaker 08 was trained on: no figure for unseen speakers can come from the other fold now.
     with pytest.raises(SpeakersInTraining, match="emodb/08"):
         run(replace(config, held_out_fold=1), folder / "third", folder / "flattered")
@@ -395,3 +406,10 @@ def test_a_training_begins_with_a_bundle_and_inherits_its_terms_and_its_speakers
 )
 def test_weights_carry_every_licence_that_asks_for_more(of_data, expected):
     assert licence_of_weights(of_data) == expected
+
+
+def test_a_held_out_recording_that_is_missing_is_told_before_the_training(folder):
+    rewrite(folder, lambda row: row.replace("03a05Wa.flac", "gone.flac"))
+    with pytest.raises(UnreadableFile, match=r"gone\.flac"):
+        run(config_of(folder), folder / "run", folder / "bundle")
+    assert not (folder / "run").exists()

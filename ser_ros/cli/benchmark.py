@@ -12,7 +12,7 @@ from typing import Any
 from ser_ros.benchmark import contest, machine, report, tables
 from ser_ros.benchmark.tables import Table
 from ser_ros.benchmark.task import SPEECH_FILE, WINDOWS_FILE, Task
-from ser_ros.benchmark.viewers import blocks, figures, nodes
+from ser_ros.benchmark.viewers import blocks, cost, nodes
 from ser_ros.benchmark.windows import carried_files, joined, write_wav, write_windows
 from ser_ros.bundle import Bundle, find_bundle
 from ser_ros.cli.options import positive
@@ -145,8 +145,8 @@ def _run_viewers(options: argparse.Namespace, out: Path | None) -> int:
         "hop_s": nodes.HOP_S,
         "runtime": runtime,
     }
-    found |= figures.figures(measured)
-    _tell(found, figures.preface(found), figures.tables(found), options.markdown, out)
+    found |= cost.figures(measured)
+    _tell(found, cost.preface(found), cost.tables(found), options.markdown, out)
     return 0
 
 

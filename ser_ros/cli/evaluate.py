@@ -13,14 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ser_ros.bundle import Bundle, find_bundle
+from ser_ros.bundle import find_bundle
 from ser_ros.cli.evaluate_text import (
     print_baseline,
     print_conditions,
     print_no_speech,
     print_scores,
 )
-from ser_ros.cli.options import add_model_arguments, positive
+from ser_ros.cli.options import add_model_arguments, positive, typed
 from ser_ros.corpora import Clip, read_manifest
 from ser_ros.errors import SerError
 from ser_ros.errors.config import BadManifest, BadValue, NothingToScore
@@ -32,7 +32,7 @@ from ser_ros.evaluation.judging import HeardClips, Task, classifier_of, judge
 from ser_ros.evaluation.measure import measure
 from ser_ros.evaluation.provenance import origin
 from ser_ros.evaluation.results import finite
-from ser_ros.evaluation.seen import acquaintance
+from ser_ros.evaluation.seen import acquaintance, knows_noises
 from ser_ros.evaluation.silence import claimed, silent_items
 from ser_ros.evaluation.splits import FOLD, Split
 from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
@@ -121,7 +121,8 @@ def run(options: argparse.Namespace) -> int:
     evaluation = _Evaluation(options, task)
     bundle = evaluation.classifier.bundle
     folder = options.noise_folder
-    changed = conditions(names, folder, options.seed, _trained_with(bundle, folder))
+    known = folder is not None and knows_noises(bundle, folder)
+    changed = conditions(names, folder, options.seed, held_out=known)
 
     items = items_of(clips, bundle.labels)
     judged = evaluation.judge(task, items) if items else HeardClips([], [])
@@ -197,23 +198,14 @@ def run(options: argparse.Namespace) -> int:
     return 1 if unreadable else 0
 
 
-def _trained_with(bundle: Bundle, noises: Path | None) -> bool:
-    """Whether the model was trained with these noises, but for those that are kept for figures."""
-    told = str(bundle.training.get("noises", "")).split(", ")
-    names = {name.partition(" (")[0] for name in told}
-    return noises is not None and noises.resolve().name in names
-
-
 def _write_results(options: argparse.Namespace, task: Task, clips: list[Clip]) -> None:
     name = "all" if options.fold is None else f"fold-{options.fold}"
-    words = ["python -m ser_ros evaluate", f"PATH/{Path(options.manifest).name}"]
+    words = ["python -m ser_ros evaluate", typed(options.manifest)]
     for option in ("fold", "model", "noise_folder", "seed", "results"):
         value = getattr(options, option)
         if value not in (None, "", 0) or (option == "fold" and value is not None):
-            told = (
-                f"PATH/{value.name}" if isinstance(value, Path) and value.is_absolute() else value
-            )
-            words += [f"--{option.replace('_', '-')}", str(told)]
+            told = typed(value) if isinstance(value, Path) else str(value)
+            words += [f"--{option.replace('_', '-')}", told]
     words += ["--runtime", task.runtime]
     with ExitStack() as stack:
         work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -267,7 +259,7 @@ class _Evaluation:
     def no_speech(self, folder: Path) -> Found:
         with ExitStack() as stack:
             made = self.work or stack.enter_context(tempfile.TemporaryDirectory())
-            held_out = _trained_with(self.classifier.bundle, folder)
+            held_out = knows_noises(self.classifier.bundle, folder)
             items = silent_items(folder, Path(made) / "no-speech", self.seed, held_out)
             heard = self.judge(self.task, items).heard
         calibration = self.classifier.calibration

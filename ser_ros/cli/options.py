@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from ser_ros.runtime import CHOICES
 
@@ -32,6 +33,11 @@ def add_ros_arguments(parser: argparse.ArgumentParser) -> None:
 def ros_args_of(options: argparse.Namespace) -> list[str]:
     """Return what ROS is started with."""
     return ["--ros-args", *options.ros_args] if options.ros_args else []
+
+
+def typed(path: Path | str) -> str:
+    """Return a path as the command on a page tells it; where things lie is the reader's."""
+    return f"PATH/{Path(path).name}" if Path(path).is_absolute() else str(path)
 
 
 def positive(text: str) -> int:

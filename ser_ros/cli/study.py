@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
+from ser_ros.cli.options import typed
 from ser_ros.cli.train import changes_of, require_extra
 from ser_ros.errors.config import BadValue
 
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     final = None if options.figures_only else final_task(config, folder, options.begin)
     study.train_all(tasks, views, options.jobs)
     results = measure(
-        study.splits_of(tasks),
+        study.splits_of(tasks, clips),
         next(iter(config.noise_folders), None),
         folder / "measured",
         options.out,
@@ -105,15 +105,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _command(options: argparse.Namespace) -> str:
-    """Return what a reader types for the same figures; where the files lie is the reader's."""
-    words = ["python -m ser_ros study", Path(options.config).name, "--out", options.out.name]
+    """Return what a reader types for the same figures."""
+    words = ["python -m ser_ros study", typed(options.config), "--out", typed(options.out)]
     for option in ("set", "adapt"):
         for change in getattr(options, option):
             key, _, value = change.partition("=")
-            told = f"{key}=PATH/{Path(value).name}" if os.sep in value else change
-            words += [f"--{option}", told]
+            words += [f"--{option}", f"{key}={typed(value)}"]
     if options.begin:
-        words += ["--begin", f"PATH/{options.begin.name}"]
+        words += ["--begin", typed(options.begin)]
     if options.jobs > 1:
         words += ["--jobs", str(options.jobs)]
     for option in ("folds", "corpora"):

@@ -5,12 +5,14 @@ No voice is judged with a temperature that it helped to choose.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ser_ros.bundle import Calibration
 from ser_ros.errors.machine import MissingExtra
 from ser_ros.evaluation.metrics import BINS, Truth, bin_of
 
@@ -168,6 +170,15 @@ def risk_coverage(
     return RiskCoverage(coverage.tolist(), risk.tolist(), float(np.sum(steps * risk)))
 
 
+def kept(temperature: float, uncertain_below: float) -> Calibration:
+    """Return both as a bundle keeps them: rounded, the threshold never up.
+
+    At the threshold itself an answer is given, so that one rounded up would refuse those that
+    chose it.
+    """
+    return Calibration(round(temperature, 4), math.floor(uncertain_below * 1e4) / 1e4)
+
+
 def choose_threshold(
     confidence: npt.NDArray[np.floating],
     correct: npt.NDArray[np.bool_],
@@ -179,13 +190,17 @@ def choose_threshold(
 
     The largest threshold that still answers the share `coverage` of the clips; or, where an
     `accuracy` is wanted, the smallest at which what is answered reaches it. Where no threshold
-    does, the one with the least risk.
+    does, the one with the least risk. A clip in which nobody was heard (confidence 0) is never
+    answered; where nobody was heard in any, nothing can be chosen and it stays what it was.
     """
+    if not np.any(confidence > 0):
+        return Calibration().uncertain_below
     if accuracy is None:
         weight = np.ones(len(confidence)) if weight is None else weight
         order = np.argsort(-confidence, kind="stable")
         answered = np.cumsum(weight[order]) / weight.sum()
-        return float(confidence[order][int(np.searchsorted(answered, coverage - 1e-9))])
+        enough = int(np.searchsorted(answered, coverage - 1e-9))
+        return float(confidence[order][min(enough, int(np.count_nonzero(confidence)) - 1)])
     curve = risk_coverage(confidence, correct, weight)
     thresholds = np.unique(confidence)[::-1]
     reached = np.flatnonzero(np.array(curve.risk) <= 1 - accuracy + 1e-9)

@@ -1,12 +1,19 @@
-"""Who was in the training? Figures for voices that a model knows are no figures for others."""
+"""Who and what was in the training? Figures of voices that a model knows are none of others.
+
+It is read from what the manifest of a bundle tells of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ser_ros.bundle import Bundle
 from ser_ros.corpora import Clip
+
+NO_NOISES = "none"
+"""What the manifest tells where no noises were heard."""
 
 _SHOWN = 6
 """Speakers that a sentence names."""
@@ -67,3 +74,14 @@ def acquaintance(bundle: Bundle, clips: Sequence[Clip]) -> Acquaintance:
     if isinstance(settings, Mapping) and settings.get("split") == "random":
         held = []  # other clips of these speakers were trained on
     return Acquaintance(sorted(of_corpora - set(held)), nameless, fitted)
+
+
+def noises_of(bundle: Bundle) -> list[str]:
+    """Return the folders of noises that the bundle was trained with, each with its licence."""
+    told = str(bundle.training.get("noises", NO_NOISES)).split(", ")
+    return [name for name in told if name not in ("", NO_NOISES)]
+
+
+def knows_noises(bundle: Bundle, folder: Path) -> bool:
+    """Whether a folder's noises were trained with, all but those that are kept for figures."""
+    return folder.resolve().name in {name.partition(" (")[0] for name in noises_of(bundle)}

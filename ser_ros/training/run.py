@@ -20,7 +20,7 @@ from ser_ros.corpora.noises import recordings_in
 from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.config import BadValue, NothingToScore, SpeakersInTraining
 from ser_ros.errors.machine import CannotWrite
-from ser_ros.evaluation.seen import acquaintance
+from ser_ros.evaluation.seen import NO_NOISES, acquaintance, noises_of
 from ser_ros.training.checkpoint import Epoch
 from ser_ros.training.config import RANDOM, TrainConfig
 from ser_ros.training.data import load_recordings
@@ -29,7 +29,7 @@ from ser_ros.training.history import TensorBoard, keep_history
 from ser_ros.training.loop import train
 from ser_ros.training.progress import shown
 from ser_ros.training.scoring import calibrate, neutral_logits
-from ser_ros.training.split import Parts, split
+from ser_ros.training.split import Parts, chosen, split
 from ser_ros.training.start import origin
 from ser_ros.training.validation import Validation
 from ser_ros.training.views import Views
@@ -84,7 +84,7 @@ def run(
 def check_beginning(config: TrainConfig, parts: Parts, began: Bundle) -> None:
     """Raises `SpeakersInTraining` where a model has heard who is held out, or chooses the epoch."""
     known = set(acquaintance(began, parts.held).seen)
-    known |= {clip.speaker for clip in parts.validation} & {*began.training.get("speakers", [])}
+    known |= {clip.speaker for clip in parts.validation} & {*(began.training.get("speakers") or [])}
     if known and config.split != RANDOM:
         raise SpeakersInTraining(began.folder or began.name, sorted(known))
 
@@ -97,7 +97,7 @@ def clips_of(config: TrainConfig) -> list[Clip]:
         if corpus not in named:
             known = ", ".join(sorted(named - {""})) or "none"
             raise BadValue("corpora", corpus, f"one that the manifest has (it has {known})")
-    return [clip for clip in clips if not config.corpora or clip.corpus in config.corpora]
+    return chosen(config, clips)
 
 
 def make_views(config: TrainConfig, clips: Sequence[Clip], folder: Path) -> None:
@@ -215,8 +215,8 @@ def noises_told(config: TrainConfig, began: Bundle | None) -> str:
     names = [folder.resolve().name for folder in config.noise_folders]
     told = [f"{name} ({LICENCES[name]})" if name in LICENCES else name for name in names]
     if began is not None:
-        told += [name for name in str(began.training.get("noises", "none")).split(", ")]
-    return ", ".join(dict.fromkeys(name for name in told if name != "none")) or "none"
+        told += noises_of(began)
+    return ", ".join(dict.fromkeys(told)) or NO_NOISES
 
 
 def _licence_of(clips: Sequence[Clip]) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +18,11 @@ from ser_ros.evaluation.calibration import (
     cross_fitted,
     even_weights,
     fit_temperature,
+    kept,
 )
 from ser_ros.evaluation.clips import Heard, corpora_of, items_of, speakers_of, truth_of
 from ser_ros.evaluation.judging import hear, load
-from ser_ros.evaluation.metrics import score
+from ser_ros.evaluation.metrics import guesses, score
 from ser_ros.labels import NEUTRAL
 
 _NEUTRAL_CLIPS = 300
@@ -44,14 +43,8 @@ def calibrate(
     temperature = fit_temperature(logits, truth, even)
     temperatures = cross_fitted(logits, truth, speakers_of(heard), corpora)
     found = calibrated(logits, temperatures)
-    calibration = Calibration(round(temperature, 4))
-    confidence, spoken = found.max(axis=1), found.any(axis=1)
-    if spoken.any():
-        # As sure as 70 % of the clips: what `study` and `evaluate --results` choose. Rounded down,
-        # for at the threshold itself an answer is given.
-        right = found.argmax(axis=1) == truth
-        least = choose_threshold(confidence[spoken], right[spoken], weight=even[spoken])
-        calibration = replace(calibration, uncertain_below=math.floor(least * 1e4) / 1e4)
+    uncertain_below = choose_threshold(found.max(axis=1), guesses(found) == truth, weight=even)
+    calibration = kept(temperature, uncertain_below)
     labels, threshold = bundle.labels.labels, calibration.uncertain_below
     metrics = {"all": score(labels, truth, found, threshold).to_dict()}
     for corpus in sorted(set(corpora) - {""}):

@@ -32,11 +32,12 @@ class Parts:
 
 
 def split(config: TrainConfig, clips: Sequence[Clip]) -> Parts:
-    """Part the clips as the configuration says.
+    """Part the clips of the chosen corpora as the configuration says.
 
     No speaker is in two parts unless a random split was asked for. Raises `BadValue` or
     `NoVoiceToHold`.
     """
+    clips = chosen(config, clips)
     if config.split == RANDOM:
         return _random(config, clips)
     held: list[Clip] = []
@@ -57,6 +58,11 @@ def split(config: TrainConfig, clips: Sequence[Clip]) -> Parts:
         folded = _folded(config, rest)
         rest, validation = _without(config, folded, "validation_fold", config.validation_fold)
     return Parts(rest, validation, held, described)
+
+
+def chosen(config: TrainConfig, clips: Sequence[Clip]) -> list[Clip]:
+    """Return the clips of the corpora that the configuration names; of all where it names none."""
+    return [clip for clip in clips if not config.corpora or clip.corpus in config.corpora]
 
 
 def _folded(config: TrainConfig, clips: list[Clip]) -> list[Clip]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -26,9 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from ser_ros.bundle import Bundle, Calibration
+from ser_ros.bundle import Bundle
+from ser_ros.corpora import Clip
 from ser_ros.errors.config import BadValue
 from ser_ros.errors.models import BundleError
+from ser_ros.evaluation.calibration import kept
 from ser_ros.evaluation.splits import FOLD, Split, adapted
 from ser_ros.processes import each
 from ser_ros.training.config import TrainConfig
@@ -89,11 +90,11 @@ def _train(task: Task, views: Path) -> None:
     run(task.config, task.folder, task.bundle, views)
 
 
-def splits_of(tasks: Sequence[Task]) -> list[Split]:
+def splits_of(tasks: Sequence[Task], clips: Sequence[Clip]) -> list[Split]:
     """Return what each trained model is to be measured on."""
     splits = []
     for task in tasks:
-        parts = split(task.config, clips_of(task.config))
+        parts = split(task.config, clips)
         name = task.folder.name
         splits.append(Split(name, task.kind, task.bundle, parts.held, parts.validation))
     return splits
@@ -122,6 +123,6 @@ def shipped(task: Task, results: dict[str, Any]) -> Bundle:
     }
     return replace(
         bundle,
-        calibration=Calibration(round(temperature, 4), math.floor(uncertain_below * 1e4) / 1e4),
+        calibration=kept(temperature, uncertain_below),
         about={**bundle.about, "metrics": figures},
     )

@@ -159,7 +159,7 @@ def _held(config: TrainConfig, fold: int, told: Sequence[int]) -> dict[str, Any]
 def _check(task: Task, clips: Sequence[Clip]) -> None:
     """Do what its training would do first, so that no other is waited for in vain."""
     config = task.config
-    parts = split(config, [c for c in clips if not config.corpora or c.corpus in config.corpora])
+    parts = split(config, clips)
     there = {config.label_set.name(clip.emotion) for clip in parts.training}
     for label in config.label_set.labels:
         if label not in there:

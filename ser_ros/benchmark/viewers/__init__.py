@@ -2,5 +2,5 @@
 
 Blocks without and with viewers take turns, for other programs slow a machine down at times.
 
-    nodes (a graph) + audience (viewers, a process) ─▶ blocks ─▶ figures (and tables)
+    nodes (a graph) + audience (viewers, a process) ─▶ blocks ─▶ cost (figures and tables)
 """
