@@ -141,7 +141,7 @@ def test_windows_begin_anywhere_and_every_view_is_shown(folder):
         spare = read_view(paths[0], view).shape[1] - config.features.frames
         assert spare > 0
         assert {draw.start for draw in draws if draw.view == view} == set(range(spare + 1))
-    image, label = images[draws[0]]
+    image, label, _ = images[draws[0]]
     assert image.shape == config.features.shape and label == images._labels[0]
 
 

@@ -11,6 +11,7 @@ import torch
 
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.training import CheckpointDamaged, CheckpointMismatch
+from ser_ros.training.acquainted import Acquaintance
 from ser_ros.training.config import TrainConfig
 
 CHECKPOINT = "checkpoint.pt"
@@ -36,6 +37,7 @@ class State:
     network: torch.nn.Module
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
+    acquaintance: Acquaintance
     history: list[Epoch] = field(default_factory=list)
     best: dict[str, torch.Tensor] | None = None
     """The weights of the best epoch, where validation tells which that is."""
@@ -50,6 +52,7 @@ def save(path: Path, config: TrainConfig, state: State, began: str) -> None:
         "network": state.network.state_dict(),
         "optimiser": state.optimiser.state_dict(),
         "schedule": state.schedule.state_dict(),
+        "acquaintance": state.acquaintance.state_dict(),
         "best": state.best,
     }
     aside = path.with_suffix(".partial")

@@ -10,7 +10,7 @@ from typing import Any
 from ser_ros.config import build, read_yaml
 from ser_ros.errors.config import BadValue
 from ser_ros.features import FeatureConfig
-from ser_ros.labels import FOUR, LabelSet, canonical
+from ser_ros.labels import FOUR, NEUTRAL, LabelSet, canonical
 from ser_ros.network import SMALLEST
 
 
@@ -163,6 +163,10 @@ class TrainConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
+    known_voices: float = 0.0
+    """Probability, for a window, that its voice counts as known: what the network says of this
+    voice when it is neutral is then taken off, up to all of it, as the nodes do once a voice is
+    enrolled. It needs neutral clips with speakers, and no mixup: a blend is nobody's voice."""
     dropout: float = 0.2
     weights: str = ""
     """What the network begins with: a model bundle, by name or path; a file of torchvision's
@@ -205,6 +209,12 @@ class TrainConfig:
             if canonical(word) in self.label_set.merged:
                 raise BadValue("auxiliary", word, "an emotion that is not merged into another")
         _share("label_smoothing", self.label_smoothing)
+        _share("known_voices", self.known_voices)
+        if self.known_voices and NEUTRAL not in self.label_set.labels:
+            raise BadValue("known_voices", self.known_voices, "0 where no label is 'neutral'")
+        if self.known_voices and self.augment.mixup:
+            expected = "0 with known_voices, for a blend is nobody's voice"
+            raise BadValue("augment.mixup", self.augment.mixup, expected)
         _share("dropout", self.dropout)
 
     @property

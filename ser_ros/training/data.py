@@ -78,13 +78,18 @@ class Draw:
     masks: list[Mask]
 
 
-class TrainingImages(Dataset[tuple[torch.Tensor, int]]):
-    """A view of a clip, a window of it, and masks, as they were drawn."""
+NOBODY = -1
+"""The voice of a clip that has no speaker."""
+
+
+class TrainingImages(Dataset[tuple[torch.Tensor, int, int]]):
+    """A view of a clip, a window of it, and masks, as they were drawn; its label and its voice."""
 
     def __init__(
         self, recordings: Sequence[Recording], views: Sequence[Path], config: TrainConfig
     ) -> None:
         self._labels = [recording.label for recording in recordings]
+        self._voices = _voices_of([recording.clip.speaker for recording in recordings])
         self._views = list(views)
         self._config = config
         self._image = ImageMaker(config.features)
@@ -93,12 +98,18 @@ class TrainingImages(Dataset[tuple[torch.Tensor, int]]):
     def __len__(self) -> int:
         return len(self._labels)
 
-    def __getitem__(self, draw: Draw) -> tuple[torch.Tensor, int]:
+    @property
+    def voices(self) -> int:
+        """How many voices there are."""
+        return max(self._voices, default=NOBODY) + 1
+
+    def __getitem__(self, draw: Draw) -> tuple[torch.Tensor, int, int]:
         decibels = read_view(self._views[draw.clip], draw.view)
         frames = self._config.features.frames
         window = slice(draw.start, draw.start + frames)
         image = self._image.of_decibels(silenced(decibels, window, draw.spoken))
-        return torch.from_numpy(mask(image, draw.masks)), self._labels[draw.clip]
+        shown = torch.from_numpy(mask(image, draw.masks))
+        return shown, self._labels[draw.clip], self._voices[draw.clip]
 
     def draw(self, clip: int, random: np.random.Generator) -> Draw:
         """Draw an image of a clip. Raises `ViewDamaged`."""
@@ -109,6 +120,12 @@ class TrainingImages(Dataset[tuple[torch.Tensor, int]]):
         start = int(random.integers(0, self._widths[clip, view] - features.frames + 1))
         spoken = draw_spoken(features.frames, settings, random)
         return Draw(clip, view, start, spoken, draw_masks(features.shape, settings, random))
+
+
+def _voices_of(speakers: Sequence[str]) -> list[int]:
+    """Return an index for each clip's speaker, from 0; `NOBODY` where there is none."""
+    named = {speaker: i for i, speaker in enumerate(sorted({*speakers} - {""}))}
+    return [named.get(speaker, NOBODY) for speaker in speakers]
 
 
 class Draws(Sampler[Draw]):

@@ -18,7 +18,9 @@ from ser_ros.errors.training import (
     NonFiniteLoss,
     NonFiniteStart,
 )
+from ser_ros.labels import NEUTRAL
 from ser_ros.network import build_network
+from ser_ros.training.acquainted import Acquaintance
 from ser_ros.training.blend import blended_loss, colours_mixed, mixup
 from ser_ros.training.checkpoint import CHECKPOINT, Epoch, State, found_in, save
 from ser_ros.training.config import TrainConfig
@@ -88,7 +90,7 @@ def train(
         [recording.samples for recording in recordings], preparing
     )
     images = TrainingImages(recordings, paths, config)
-    state = _begin(config, where, batches, found)
+    state = _begin(config, where, batches, images.voices, found)
     if found is not None:
         _log.info("Going on after epoch %d from '%s'.", len(state.history), checkpoint)
     while len(state.history) < config.epochs and not _tired(config, state.history):
@@ -109,7 +111,11 @@ def train(
 
 
 def _begin(
-    config: TrainConfig, where: torch.device, batches: int, found: dict[str, Any] | None
+    config: TrainConfig,
+    where: torch.device,
+    batches: int,
+    voices: int,
+    found: dict[str, Any] | None,
 ) -> State:
     """Return the state to train on from: new, or that of a checkpoint."""
     if found is None:
@@ -123,11 +129,16 @@ def _begin(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=config.epochs * batches, pct_start=0.15
     )
-    state = State(network, optimiser, schedule)
+    labels = config.label_set.labels
+    neutral = labels.index(NEUTRAL) if NEUTRAL in labels else len(config.learned.labels)
+    state = State(
+        network, optimiser, schedule, Acquaintance(voices, config.outputs, neutral, where)
+    )
     if found is not None:
         network.load_state_dict(found["network"])
         optimiser.load_state_dict(found["optimiser"])
         schedule.load_state_dict(found["schedule"])
+        state.acquaintance.load_state_dict(found["acquaintance"])
         state.history, state.best = [Epoch(**e) for e in found["history"]], found["best"]
     return state
 
@@ -172,8 +183,9 @@ def _epoch(
     precision = _precision(where)
     started, losses = time.monotonic(), []
     state.network.train()
-    for batch, (inputs, labels) in enumerate(loader):
-        loss = _loss(state.network, inputs.to(where), labels.to(where), config, random, precision)
+    for batch, shown in enumerate(loader):
+        inputs, labels, voices = (each.to(where) for each in shown)
+        loss = _loss(state, inputs, labels, voices, config, random, precision)
         if not torch.isfinite(loss):
             raise _no_number(number, checkpoint)
         state.optimiser.zero_grad()
@@ -196,9 +208,10 @@ def _no_number(epoch: int, checkpoint: Path) -> NonFiniteLoss | NonFiniteStart:
 
 
 def _loss(
-    network: torch.nn.Module,
+    state: State,
     images: torch.Tensor,
     labels: torch.Tensor,
+    voices: torch.Tensor,
     config: TrainConfig,
     random: np.random.Generator,
     precision: torch.dtype | None,
@@ -208,5 +221,12 @@ def _loss(
     images, other, share = mixup(images, config.augment.mixup, random)
     images = images.contiguous(memory_format=torch.channels_last)
     with torch.autocast(images.device.type, dtype=precision, enabled=precision is not None):
-        logits = network(images)
-    return blended_loss(logits.float(), labels, other, share, config.label_smoothing)
+        logits = state.network(images)
+    logits = logits.float()
+    if config.known_voices:
+        known = random.random(len(images)) < config.known_voices
+        trust = torch.from_numpy((known * random.random(len(images))).astype(np.float32))
+        adapted = logits - state.acquaintance.shift(voices, trust.to(logits.device))
+        state.acquaintance.learn(logits, labels, voices)
+        logits = adapted
+    return blended_loss(logits, labels, other, share, config.label_smoothing)

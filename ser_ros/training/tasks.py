@@ -90,7 +90,7 @@ def tasks_of(
         tasks = list(left_out.values())
         for corpus, long in left_out.items():
             own = [clip for clip in clips if clip.corpus == corpus]
-            tasks += _adapted(adapt, long, own, folds, folder)
+            tasks += _adapted(adapt, long, own, folds, folder, begin)
     for task in tasks:
         _check(task, clips)
     return tasks
@@ -128,9 +128,18 @@ def _begun(begin: Path | None, name: str) -> dict[str, Any]:
 
 
 def _adapted(
-    adapt: TrainConfig, begin: Task, clips: Sequence[Clip], folds: Sequence[int], folder: Path
+    adapt: TrainConfig,
+    long: Task,
+    clips: Sequence[Clip],
+    folds: Sequence[int],
+    folder: Path,
+    begin: Path | None,
 ) -> list[Task]:
-    """Return trainings on all but one fold of a corpus, after that on the other corpora."""
+    """Return trainings on all but one fold of a corpus.
+
+    Each begins with what `long` learned of the other corpora, or, with `begin`, with what the
+    training of its own name learned in an earlier study.
+    """
     corpus, told = clips[0].corpus, _folds_of(clips)
     if len(told) < 2:
         raise BadValue(f"The folds of '{corpus}'", told, "at least two, to adapt to one and score")
@@ -141,10 +150,10 @@ def _adapted(
             adapt,
             name,
             corpora=(corpus,),
-            weights=str(begin.bundle.resolve()),
             **_held(adapt, fold, told),
+            **(_begun(begin, name) or {"weights": str(long.bundle.resolve())}),
         )
-        tasks.append(Task(config, folder / name, FOLD, begin))
+        tasks.append(Task(config, folder / name, FOLD, None if begin else long))
     return tasks
 
 

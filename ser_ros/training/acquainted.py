@@ -1,0 +1,53 @@
+"""Learning to hear a voice that is known: what the nodes take off its logits is taken off here too.
+
+A network that never heard anyone compared with how they speak when neutral puts up with what the
+comparison does; one that learned with it can leave to it what differs from voice to voice.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ser_ros.training.data import NOBODY
+
+MEMORY_WINDOWS = 10.0
+"""Neutral windows of a voice that its mean remembers: about those of an enrolment. Older ones, of
+a network that knew less, fade."""
+
+
+class Acquaintance:
+    """What the network says of each voice of the training when it is neutral, as it learns."""
+
+    def __init__(self, voices: int, outputs: int, neutral: int, where: torch.device) -> None:
+        self._neutral = neutral
+        self.means = torch.zeros(voices, outputs, device=where)
+        self.windows = torch.zeros(voices, device=where)
+        """Neutral windows heard of each voice, up to `MEMORY_WINDOWS`."""
+
+    def shift(self, voices: torch.Tensor, trust: torch.Tensor) -> torch.Tensor:
+        """Return what is taken off logits, shape (batch, outputs), as `VoiceBaseline` does.
+
+        `voices` (batch) are indices, `NOBODY` for a clip without a speaker; `trust` (batch) is the
+        share of a voice's own mean that counts, from 0 to 1.
+        """
+        heard = self.windows > 0
+        if not heard.any():
+            return torch.zeros(len(voices), self.means.shape[1], device=self.means.device)
+        population = self.means[heard].mean(dim=0)
+        known = (voices != NOBODY) & heard[voices.clamp(min=0)]
+        own = self.means[voices.clamp(min=0)]
+        return (known * trust)[:, None] * (own - population)
+
+    def learn(self, logits: torch.Tensor, labels: torch.Tensor, voices: torch.Tensor) -> None:
+        """Take the neutral windows of a batch, each as its voice's; the others teach nothing."""
+        for i in torch.nonzero((labels == self._neutral) & (voices != NOBODY)).flatten().tolist():
+            voice = voices[i]
+            self.windows[voice] = (self.windows[voice] + 1).clamp(max=MEMORY_WINDOWS)
+            self.means[voice] += (logits[i].detach() - self.means[voice]) / self.windows[voice]
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {"means": self.means, "windows": self.windows}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        self.means.copy_(state["means"])
+        self.windows.copy_(state["windows"])
