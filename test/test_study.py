@@ -145,7 +145,7 @@ def test_the_figures_of_adapted_folds(four_voices):
     page = " ".join((four_voices / "out" / "RESULTS.md").read_text().split())
     assert "--adapt epochs=1" in page
     assert "4 models, each scored on the speakers that it was not trained on" in page
-    assert "each of these began as the model of the unseen corpus" in page
+    assert "each of these had learned the other corpora" in page
     trunk = Bundle.load(four_voices / "run" / "corpus-other" / "bundle")
     adapted = Bundle.load(four_voices / "run" / "fold-other-1" / "bundle")
     assert trunk.sha256 in adapted.about["training"]["began_with"]
@@ -157,6 +157,11 @@ def test_the_figures_of_adapted_folds(four_voices):
     assert main([*words[:2], *more, *words[4:], "--corpora", "other", "--folds", "1"]) == 0
     second = Bundle.load(four_voices / "more" / "corpus-other" / "bundle")
     assert trunk.sha256 in second.about["training"]["began_with"]
+    second = Bundle.load(four_voices / "more" / "fold-other-1" / "bundle")
+    assert adapted.sha256 in second.about["training"]["began_with"]
+    assert second.about["training"]["speakers"] == adapted.about["training"]["speakers"]
+    page = " ".join((four_voices / "out" / "RESULTS.md").read_text().split())
+    assert "each of these had learned the other corpora" in page
     with pytest.raises(BadValue, match="final/bundle"):
         final_task(read_train_config(four_voices / "tiny.yaml"), four_voices, four_voices / "run")
     # What began with another model is another study's.

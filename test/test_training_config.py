@@ -139,6 +139,9 @@ def test_what_decides_nothing_is_left_out_of_what_decides():
         ("threads: -1", BadValue),
         ("windows_per_epoch: -1", BadValue),
         ("label_smoothing: 1.5", BadValue),
+        ("known_voices: 1.5", BadValue),
+        ("known_voices: 0.5", BadValue),  # beside the mixup that there is unless told otherwise
+        ("known_voices: 0.5\nlabels: [angry, sad]\naugment: {mixup: 0}", BadValue),
         ("dropout: -0.1", BadValue),
         ("tensorboard: 3", BadValue),
         ("split: voices", BadValue),

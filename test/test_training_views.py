@@ -14,7 +14,7 @@ from trainings import config_of, no_file_beyond, recordings_of, tiny_training
 from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.training import ViewDamaged
-from ser_ros.training.data import Draws, TrainingImages, balanced_sampler
+from ser_ros.training.data import NOBODY, Draws, TrainingImages, balanced_sampler
 from ser_ros.training.views import Views, read_view
 
 torch = pytest.importorskip("torch")
@@ -141,8 +141,21 @@ def test_windows_begin_anywhere_and_every_view_is_shown(folder):
         spare = read_view(paths[0], view).shape[1] - config.features.frames
         assert spare > 0
         assert {draw.start for draw in draws if draw.view == view} == set(range(spare + 1))
-    image, label, _ = images[draws[0]]
+    image, label, voice = images[draws[0]]
     assert image.shape == config.features.shape and label == images._labels[0]
+    assert (voice, images.voices) == (0, 1)
+
+
+def test_a_clip_without_a_speaker_is_nobodys(folder):
+    config = config_of(folder)
+    paths, _ = made(config, folder)
+    recordings = recordings_of(folder, config)
+    for i, name in enumerate(("b", "", "a", "b")):
+        recordings[i] = replace(recordings[i], clip=replace(recordings[i].clip, speaker=name))
+    images = TrainingImages(recordings[:4], paths[:4], config)
+    draws = list(Draws([0, 1, 2, 3], images, seed=1))
+    assert [images[draw][2] for draw in draws] == [1, NOBODY, 0, 1]
+    assert images.voices == 2
 
 
 def test_the_sampler_is_fair_to_classes_and_kind_to_small_corpora(folder):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_ros.errors.machine import CannotWrite
-from ser_ros.evaluation.clips import speakers_of
+from ser_ros.evaluation.clips import corpora_of, speakers_of
 from ser_ros.evaluation.provenance import origin
 from ser_ros.evaluation.results import finite, write_results
 from ser_ros.evaluation.sides import Side
@@ -80,6 +80,8 @@ def _told(side: Side) -> dict[str, Any]:
         "model": side.bundle.name,
         "sha256": side.bundle.sha256,
         "began_with": side.bundle.training.get("began_with", ""),
+        "learned_last": sorted(side.bundle.training.get("corpora", {})),
+        "corpora": sorted({*corpora_of(side.heard)} - {""}),
         "clips": len(side.heard),
         "speakers": len(set(speakers_of(side.heard)) - {""}),
         "temperature": round(side.temperature, 4),

@@ -82,8 +82,8 @@ def _split_sentence(splits: Sequence[Results]) -> str:
         )
         if adapted(splits):
             parts.append(
-                "each of these began as the model of the unseen corpus, and then learned the other "
-                "folds of that corpus alone"
+                "each of these had learned the other corpora, as a model of the unseen corpus has, "
+                "and then the other folds of its own corpus alone"
             )
     if corpora:
         parts.append(
