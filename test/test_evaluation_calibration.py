@@ -184,24 +184,17 @@ def test_risk_and_coverage_by_hand():
 
 
 def test_the_threshold_answers_the_share_that_is_asked_for():
-    assert choose_threshold(CONFIDENCE, CORRECT, coverage=0.5) == 0.7
-    assert choose_threshold(CONFIDENCE, CORRECT, coverage=0.51) == 0.6
-    assert choose_threshold(CONFIDENCE, CORRECT, coverage=1.0) == 0.5
+    assert choose_threshold(CONFIDENCE, coverage=0.5) == 0.7
+    assert choose_threshold(CONFIDENCE, coverage=0.51) == 0.6
+    assert choose_threshold(CONFIDENCE, coverage=1.0) == 0.5
     unheard = np.append(CONFIDENCE, np.zeros(6))
-    found = choose_threshold(unheard, np.append(CORRECT, np.zeros(6, bool)), coverage=0.7)
+    found = choose_threshold(unheard, coverage=0.7)
     assert found == 0.5, "all who were heard, and no threshold that is none"
-    assert choose_threshold(np.zeros(3), np.zeros(3, bool)) == Calibration().uncertain_below
+    assert choose_threshold(np.zeros(3)) == Calibration().uncertain_below
     assert kept(1.23456, 0.99999) == Calibration(1.2346, 0.9999)
     many = RANDOM.uniform(0.25, 1, 1000)
-    chosen = choose_threshold(many, many > 0.5)
+    chosen = choose_threshold(many)
     assert np.mean(many >= chosen) == pytest.approx(0.7, abs=0.001)
     # A corpus that weighs more moves it.
     weight = np.array([1.0, 1, 1, 1, 8, 8])
-    assert choose_threshold(CONFIDENCE, CORRECT, coverage=0.5, weight=weight) == 0.5
-
-
-def test_the_threshold_reaches_the_accuracy_that_is_asked_for():
-    assert choose_threshold(CONFIDENCE, CORRECT, accuracy=0.75) == 0.6
-    assert choose_threshold(CONFIDENCE, CORRECT, accuracy=0.9) == 0.8
-    assert choose_threshold(CONFIDENCE, CORRECT, accuracy=0.6) == 0.5
-    assert choose_threshold(CONFIDENCE, ~CORRECT, accuracy=0.9) == 0.7, "the best there is"
+    assert choose_threshold(CONFIDENCE, coverage=0.5, weight=weight) == 0.5

@@ -56,6 +56,7 @@ def results():
     row = {"uar": interval(0.6), "lost": interval(0.05, 0.02), "no_speech": 3, "n": 400}
     split = {"name": "fold 0", "kind": "fold", "clips": 400, "speakers": 24}
     split |= {"sha256": "0f", "began_with": "random weights"}
+    split |= {"corpora": ["a", "b"], "learned_last": ["a", "b"], "learned_before": []}
     made = {
         "about": origin("python -m ser_ros study", 7, "onnxruntime") | {"commit": "0123abc"},
         "labels": list(LABELS),

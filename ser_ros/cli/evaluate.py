@@ -200,12 +200,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _write_results(options: argparse.Namespace, task: Task, clips: list[Clip]) -> None:
     name = "all" if options.fold is None else f"fold-{options.fold}"
-    words = ["python -m ser_ros evaluate", typed(options.manifest)]
+    words = ["python", "-m", "ser_ros", "evaluate", options.manifest]
     for option in ("fold", "model", "noise_folder", "seed", "results"):
         value = getattr(options, option)
         if value not in (None, "", 0) or (option == "fold" and value is not None):
-            told = typed(value) if isinstance(value, Path) else str(value)
-            words += [f"--{option.replace('_', '-')}", told]
+            words += [f"--{option.replace('_', '-')}", value]
     words += ["--runtime", task.runtime]
     with ExitStack() as stack:
         work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -216,7 +215,7 @@ def _write_results(options: argparse.Namespace, task: Task, clips: list[Clip]) -
             options.results,
             options.jobs,
             options.seed,
-            " ".join(words),
+            typed(words),
             make_adapter=baseline.make_adapter,
             runtime=task.runtime,
         )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 from ser_ros.runtime import CHOICES
@@ -35,9 +38,18 @@ def ros_args_of(options: argparse.Namespace) -> list[str]:
     return ["--ros-args", *options.ros_args] if options.ros_args else []
 
 
-def typed(path: Path | str) -> str:
-    """Return a path as the command on a page tells it; where things lie is the reader's."""
-    return f"PATH/{Path(path).name}" if Path(path).is_absolute() else str(path)
+def typed(words: Iterable[object]) -> str:
+    """Return a command as a page tells it, for a shell; where things lie is the reader's."""
+    return shlex.join(_told(str(word)) for word in words)
+
+
+_ABSOLUTE = re.compile(r"""(^|[\[{,:]\s*)(['"]?)[/~]([^,\]}'"]*)""")
+
+
+def _told(word: str) -> str:
+    """Leave the folders out of absolute paths: a word, or in the value or the list of KEY=VALUE."""
+    key, equals, value = word.rpartition("=")
+    return key + equals + _ABSOLUTE.sub(lambda m: f"{m[1]}{m[2]}PATH/{Path(m[3]).name}", value)
 
 
 def positive(text: str) -> int:

@@ -106,18 +106,17 @@ def run(options: argparse.Namespace) -> int:
 
 def _command(options: argparse.Namespace) -> str:
     """Return what a reader types for the same figures."""
-    words = ["python -m ser_ros study", typed(options.config), "--out", typed(options.out)]
+    words = ["python", "-m", "ser_ros", "study", options.config, "--out", options.out]
     for option in ("set", "adapt"):
         for change in getattr(options, option):
-            key, _, value = change.partition("=")
-            words += [f"--{option}", f"{key}={typed(value)}"]
+            words += [f"--{option}", change]
     if options.begin:
-        words += ["--begin", typed(options.begin)]
+        words += ["--begin", options.begin]
     if options.jobs > 1:
-        words += ["--jobs", str(options.jobs)]
+        words += ["--jobs", options.jobs]
     for option in ("folds", "corpora"):
         if getattr(options, option) is not None:
-            words += [f"--{option}", *map(str, getattr(options, option))]
+            words += [f"--{option}", *getattr(options, option)]
     if options.figures_only:
         words.append("--figures-only")
-    return " ".join(words)
+    return typed(words)

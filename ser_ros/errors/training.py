@@ -68,6 +68,15 @@ class NoVoiceToHold(TrainingError):
         )
 
 
+class NobodyToKnow(TrainingError):
+    def __init__(self, path: Path | str, voices: int) -> None:
+        super().__init__(
+            f"'{path}' names {voices} speaker(s) of the clips to train on, and known_voices needs "
+            "two or more to compare; tell who speaks in the column speaker, or set "
+            "`known_voices: 0`."
+        )
+
+
 class ViewDamaged(TrainingError):
     def __init__(self, path: Path | str, why: str) -> None:
         super().__init__(

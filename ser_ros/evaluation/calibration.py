@@ -181,27 +181,19 @@ def kept(temperature: float, uncertain_below: float) -> Calibration:
 
 def choose_threshold(
     confidence: npt.NDArray[np.floating],
-    correct: npt.NDArray[np.bool_],
     coverage: float = COVERAGE,
-    accuracy: float | None = None,
     weight: npt.NDArray[np.float64] | None = None,
 ) -> float:
     """Choose `uncertain_below`, from clips of speakers that the network has not heard.
 
-    The largest threshold that still answers the share `coverage` of the clips; or, where an
-    `accuracy` is wanted, the smallest at which what is answered reaches it. Where no threshold
-    does, the one with the least risk. A clip in which nobody was heard (confidence 0) is never
-    answered; where nobody was heard in any, nothing can be chosen and it stays what it was.
+    The largest threshold that still answers the share `coverage` of the clips. A clip in which
+    nobody was heard (confidence 0) is never answered; where nobody was heard in any, nothing can
+    be chosen and it stays what it was.
     """
     if not np.any(confidence > 0):
         return Calibration().uncertain_below
-    if accuracy is None:
-        weight = np.ones(len(confidence)) if weight is None else weight
-        order = np.argsort(-confidence, kind="stable")
-        answered = np.cumsum(weight[order]) / weight.sum()
-        enough = int(np.searchsorted(answered, coverage - 1e-9))
-        return float(confidence[order][min(enough, int(np.count_nonzero(confidence)) - 1)])
-    curve = risk_coverage(confidence, correct, weight)
-    thresholds = np.unique(confidence)[::-1]
-    reached = np.flatnonzero(np.array(curve.risk) <= 1 - accuracy + 1e-9)
-    return float(thresholds[reached[-1] if len(reached) else int(np.argmin(curve.risk))])
+    weight = np.ones(len(confidence)) if weight is None else weight
+    order = np.argsort(-confidence, kind="stable")
+    answered = np.cumsum(weight[order]) / weight.sum()
+    enough = int(np.searchsorted(answered, coverage - 1e-9))
+    return float(confidence[order][min(enough, int(np.count_nonzero(confidence)) - 1)])

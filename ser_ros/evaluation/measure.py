@@ -74,13 +74,18 @@ def measure(
 
 
 def _told(side: Side) -> dict[str, Any]:
+    training = side.bundle.training
+    last = sorted(training.get("corpora") or {})
+    speakers = [str(speaker) for speaker in training.get("speakers") or []]
+    before = {corpus for corpus, slash, _ in (s.partition("/") for s in speakers) if slash}
     return {
         "name": side.split.name,
         "kind": side.split.kind,
         "model": side.bundle.name,
         "sha256": side.bundle.sha256,
         "began_with": side.bundle.training.get("began_with", ""),
-        "learned_last": sorted(side.bundle.training.get("corpora", {})),
+        "learned_last": last,
+        "learned_before": sorted(before - {*last}),
         "corpora": sorted({*corpora_of(side.heard)} - {""}),
         "clips": len(side.heard),
         "speakers": len(set(speakers_of(side.heard)) - {""}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ser_ros.evaluation.splits import FOLD, adapted
+from ser_ros.evaluation.splits import FOLD, learned_in_turn
 
 Results = Mapping[str, Any]
 
@@ -80,7 +80,7 @@ def _split_sentence(splits: Sequence[Results]) -> str:
             f"unseen speakers: {_models(folds)}, each scored on the speakers that it was not "
             f"trained on ({clips} clips of {speakers} speakers)"
         )
-        if adapted(splits):
+        if learned_in_turn(splits):
             parts.append(
                 "each of these had learned the other corpora, as a model of the unseen corpus has, "
                 "and then the other folds of its own corpus alone"

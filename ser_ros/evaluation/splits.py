@@ -50,11 +50,12 @@ def check_splits(splits: Sequence[Split]) -> None:
                 raise BadValue(where, f"{other} and {split.name}", "one of them")
 
 
-def adapted(told: Sequence[Mapping[str, Any]]) -> bool:
+def learned_in_turn(told: Sequence[Mapping[str, Any]]) -> bool:
     """Whether every fold's model had learned other corpora before it learned the fold's own alone.
 
     `told` is what `measure` says of the splits.
     """
     folds = [split for split in told if split["kind"] == FOLD]
-    several = any(split["kind"] == CORPUS for split in told)
-    return several and bool(folds) and all(s["learned_last"] == s["corpora"] for s in folds)
+    return bool(folds) and all(
+        split["learned_last"] == split["corpora"] and split["learned_before"] for split in folds
+    )

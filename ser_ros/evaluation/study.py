@@ -86,7 +86,7 @@ class Study:
         if self.folds:
             clean = self.opinions(self.folds)
             even = even_weights(clean.corpora)
-            self.uncertain_below = choose_threshold(clean.confidence, clean.correct, weight=even)
+            self.uncertain_below = choose_threshold(clean.confidence, weight=even)
 
     def _side(self, split: Split) -> Side:
         bundle = Bundle.load(split.bundle_path)

@@ -11,8 +11,8 @@ import torch
 
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.training import CheckpointDamaged, CheckpointMismatch
-from ser_ros.training.acquainted import Acquaintance
 from ser_ros.training.config import TrainConfig
+from ser_ros.training.known_voices import KnownVoices
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -37,22 +37,24 @@ class State:
     network: torch.nn.Module
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
-    acquaintance: Acquaintance
     history: list[Epoch] = field(default_factory=list)
     best: dict[str, torch.Tensor] | None = None
     """The weights of the best epoch, where validation tells which that is."""
+    known: KnownVoices | None = None
+    """What is known of the voices, where the network learns to hear known ones."""
 
 
-def save(path: Path, config: TrainConfig, state: State, began: str) -> None:
+def save(path: Path, config: TrainConfig, state: State, began: str, clips: str) -> None:
     """Write aside, then rename: a kill or a full disk leaves the last good checkpoint."""
     content: dict[str, Any] = {
         "config": config.deciding(),
         "began": began,
+        "clips": clips,
         "history": [vars(epoch) for epoch in state.history],
         "network": state.network.state_dict(),
         "optimiser": state.optimiser.state_dict(),
         "schedule": state.schedule.state_dict(),
-        "acquaintance": state.acquaintance.state_dict(),
+        "known": state.known and state.known.state_dict(),
         "best": state.best,
     }
     aside = path.with_suffix(".partial")
@@ -79,9 +81,10 @@ def _reason(error: BaseException) -> str:
     return str(error).partition("\n")[0]
 
 
-def found_in(path: Path, config: TrainConfig, batches: int, began: str) -> dict[str, Any] | None:
-    """Return a checkpoint's content, if there is one; `began` is the hash of the model begun with.
+def found_in(path: Path, config: TrainConfig, began: str, clips: str) -> dict[str, Any] | None:
+    """Return a checkpoint's content, if there is one.
 
+    `began` is the hash of the model begun with, `clips` that of what is trained on.
     Raises `CheckpointDamaged`, or `CheckpointMismatch` for one of another training.
     """
     if not path.is_file():
@@ -89,7 +92,6 @@ def found_in(path: Path, config: TrainConfig, batches: int, began: str) -> dict[
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         settings, _ = content["config"], [Epoch(**values) for values in content["history"]]
-        steps = content["schedule"]["total_steps"] // settings["epochs"]
     except Exception as error:  # pickle's, zip's, torch's: they share no base class
         raise CheckpointDamaged(path, type(error).__name__) from error
     if content.get("began", began) != began:
@@ -104,6 +106,7 @@ def found_in(path: Path, config: TrainConfig, batches: int, began: str) -> dict[
                 inner = min(k for k in there | here if there.get(k) != here.get(k))
                 key, there, here = f"{key}.{inner}", there.get(inner), here.get(inner)
             raise CheckpointMismatch(path, key, repr(there), repr(here))
-    if steps != batches:
-        raise CheckpointMismatch(path, "number of batches in an epoch", steps, batches)
+    if content.get("clips") != clips:
+        # Their voices may be those that are held out here.
+        raise CheckpointMismatch(path, "list of clips trained on", "another", "as in the manifest")
     return content

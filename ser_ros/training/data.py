@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -63,6 +65,15 @@ def _load(path: Path, rate: int) -> Samples:
         return audio.load(path, rate)
     except UnsupportedFormat as error:  # it tells the rate, and not of which file
         raise UnreadableFile(path, str(error).rstrip(".")) from error
+
+
+def digest(recordings: Sequence[Recording]) -> str:
+    """Return a hash of what is trained on: sounds, labels and speakers, in this order."""
+    found = hashlib.sha256()
+    for recording in recordings:
+        found.update(recording.samples.tobytes())
+        found.update(json.dumps([recording.label, recording.clip.speaker]).encode())
+    return found.hexdigest()
 
 
 @dataclass(frozen=True)

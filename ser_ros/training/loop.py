@@ -14,17 +14,20 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from ser_ros.errors.training import (
-    NonFiniteLoss,
-    NonFiniteStart,
-)
+from ser_ros.errors.training import NobodyToKnow, NonFiniteLoss, NonFiniteStart
 from ser_ros.labels import NEUTRAL
 from ser_ros.network import build_network
-from ser_ros.training.acquainted import Acquaintance
 from ser_ros.training.blend import blended_loss, colours_mixed, mixup
 from ser_ros.training.checkpoint import CHECKPOINT, Epoch, State, found_in, save
 from ser_ros.training.config import TrainConfig
-from ser_ros.training.data import Draws, Recording, TrainingImages, balanced_sampler
+from ser_ros.training.data import (
+    Draws,
+    Recording,
+    TrainingImages,
+    balanced_sampler,
+    digest,
+)
+from ser_ros.training.known_voices import KnownVoices
 from ser_ros.training.start import begin, origin
 from ser_ros.training.views import Views
 
@@ -81,7 +84,8 @@ def train(
     batches = max(1, (config.windows_per_epoch or len(recordings)) // config.batch)
     bundle = origin(config)
     began = "" if bundle is None else bundle.sha256
-    found = found_in(checkpoint, config, batches, began) if resume else None
+    clips = digest(recordings)
+    found = found_in(checkpoint, config, began, clips) if resume else None
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     where = device()
@@ -101,7 +105,7 @@ def train(
                 state.best = {k: v.clone() for k, v in state.network.state_dict().items()}
             epoch = Epoch(epoch.number, epoch.loss, epoch.learning_rate, epoch.seconds, uar)
         state.history.append(epoch)
-        save(checkpoint, config, state, began)
+        save(checkpoint, config, state, began, clips)
         told = "" if epoch.uar is None else f", validation UAR {epoch.uar:.3f}"
         _log.info("epoch %d of %d: loss %.4f%s", epoch.number, config.epochs, epoch.loss, told)
         ended(state.history)
@@ -129,16 +133,18 @@ def _begin(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=config.epochs * batches, pct_start=0.15
     )
-    labels = config.label_set.labels
-    neutral = labels.index(NEUTRAL) if NEUTRAL in labels else len(config.learned.labels)
-    state = State(
-        network, optimiser, schedule, Acquaintance(voices, config.outputs, neutral, where)
-    )
+    state = State(network, optimiser, schedule)
+    if config.known_voices:
+        if voices < 2:
+            raise NobodyToKnow(config.manifest, voices)
+        neutral = config.label_set.labels.index(NEUTRAL)
+        state.known = KnownVoices(voices, config.outputs, neutral, where)
     if found is not None:
         network.load_state_dict(found["network"])
         optimiser.load_state_dict(found["optimiser"])
         schedule.load_state_dict(found["schedule"])
-        state.acquaintance.load_state_dict(found["acquaintance"])
+        if state.known is not None:
+            state.known.load_state_dict(found["known"])
         state.history, state.best = [Epoch(**e) for e in found["history"]], found["best"]
     return state
 
@@ -223,10 +229,10 @@ def _loss(
     with torch.autocast(images.device.type, dtype=precision, enabled=precision is not None):
         logits = state.network(images)
     logits = logits.float()
-    if config.known_voices:
+    if state.known is not None:
         known = random.random(len(images)) < config.known_voices
         trust = torch.from_numpy((known * random.random(len(images))).astype(np.float32))
-        adapted = logits - state.acquaintance.shift(voices, trust.to(logits.device))
-        state.acquaintance.learn(logits, labels, voices)
-        logits = adapted
+        shift = state.known.shift(voices, trust.to(logits.device))
+        state.known.learn(logits, labels, voices)
+        logits = logits - shift
     return blended_loss(logits, labels, other, share, config.label_smoothing)

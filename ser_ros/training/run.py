@@ -164,7 +164,7 @@ def _about(
             "noises": noises_told(config, began),
             **_voices(_speakers(used), parts, config, began),
             "began_with": _began_with(config, began),
-            "validation_speakers": _speakers(parts.validation),
+            "validation_speakers": _choosers(parts, began),
             "settings": config.deciding(),
             "ser_ros": __version__,
         },
@@ -198,6 +198,12 @@ def _voices(
         speakers = sorted({*speakers, *told})
     held = [] if config.split == RANDOM else _speakers(parts.held)
     return {"speakers": speakers, "held_out_speakers": held}
+
+
+def _choosers(parts: Parts, began: Bundle | None) -> list[str]:
+    """Return whose voices chose the epoch, here or in a training before."""
+    told = [] if began is None else began.training.get("validation_speakers") or []
+    return sorted({*_speakers(parts.validation), *told})
 
 
 def _speakers(clips: Sequence[Clip]) -> list[str]:

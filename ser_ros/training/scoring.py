@@ -22,7 +22,7 @@ from ser_ros.evaluation.calibration import (
 )
 from ser_ros.evaluation.clips import Heard, corpora_of, items_of, speakers_of, truth_of
 from ser_ros.evaluation.judging import hear, load
-from ser_ros.evaluation.metrics import guesses, score
+from ser_ros.evaluation.metrics import score
 from ser_ros.labels import NEUTRAL
 
 _NEUTRAL_CLIPS = 300
@@ -43,7 +43,7 @@ def calibrate(
     temperature = fit_temperature(logits, truth, even)
     temperatures = cross_fitted(logits, truth, speakers_of(heard), corpora)
     found = calibrated(logits, temperatures)
-    uncertain_below = choose_threshold(found.max(axis=1), guesses(found) == truth, weight=even)
+    uncertain_below = choose_threshold(found.max(axis=1), weight=even)
     calibration = kept(temperature, uncertain_below)
     labels, threshold = bundle.labels.labels, calibration.uncertain_below
     metrics = {"all": score(labels, truth, found, threshold).to_dict()}

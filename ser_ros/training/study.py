@@ -5,7 +5,8 @@
         fold-K/         checkpoint, learning curves and bundle of the model that never heard fold K
         corpus-NAME/    the same without a whole corpus
         fold-NAME-K/    with `adapt`, in the place of fold-K: the model of corpus-NAME, which then
-                        learned the corpus without its fold K
+                        learned the corpus without its fold K (a further stage begins with the
+                        model of the same name)
         final/          trained on everything, once the figures are made
         measured/       what the models said of the clips that they had not heard
 
@@ -30,7 +31,7 @@ from ser_ros.corpora import Clip
 from ser_ros.errors.config import BadValue
 from ser_ros.errors.models import BundleError
 from ser_ros.evaluation.calibration import kept
-from ser_ros.evaluation.splits import FOLD, Split, adapted
+from ser_ros.evaluation.splits import FOLD, Split, learned_in_turn
 from ser_ros.processes import each
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.run import clips_of, make_views, noises_told, run
@@ -111,7 +112,7 @@ def shipped(task: Task, results: dict[str, Any]) -> Bundle:
     temperature = float(np.exp(np.mean(np.log(told))))
     uncertain_below = results["risk_coverage"]["uncertain_below"]
     others = "of the same settings"
-    if adapted(results["splits"]):
+    if learned_in_turn(results["splits"]):
         others = "that had learned the other corpora and were then adapted"
     figures = {
         "split": f"unseen speakers, by {len(told)} models {others}; this one was trained on "

@@ -8,27 +8,29 @@ from __future__ import annotations
 
 import torch
 
+from ser_ros.baseline import LARGEST_SHIFT
 from ser_ros.training.data import NOBODY
 
-MEMORY_WINDOWS = 10.0
-"""Neutral windows of a voice that its mean remembers: about those of an enrolment. Older ones, of
-a network that knew less, fade."""
+REMEMBERED = 10.0
+"""Neutral windows of a voice that its mean rests on: about those of an enrolment. Older ones, of a
+network that knew less, fade."""
 
 
-class Acquaintance:
+class KnownVoices:
     """What the network says of each voice of the training when it is neutral, as it learns."""
 
     def __init__(self, voices: int, outputs: int, neutral: int, where: torch.device) -> None:
         self._neutral = neutral
         self.means = torch.zeros(voices, outputs, device=where)
         self.windows = torch.zeros(voices, device=where)
-        """Neutral windows heard of each voice, up to `MEMORY_WINDOWS`."""
+        """Neutral windows heard of each voice, up to `REMEMBERED`."""
 
     def shift(self, voices: torch.Tensor, trust: torch.Tensor) -> torch.Tensor:
         """Return what is taken off logits, shape (batch, outputs), as `VoiceBaseline` does.
 
         `voices` (batch) are indices, `NOBODY` for a clip without a speaker; `trust` (batch) is the
-        share of a voice's own mean that counts, from 0 to 1.
+        share of a voice's own mean that counts, from 0 to 1. The nodes count it by the windows
+        that they have heard; a training draws it, for an enrolment may be short or long.
         """
         heard = self.windows > 0
         if not heard.any():
@@ -36,14 +38,15 @@ class Acquaintance:
         population = self.means[heard].mean(dim=0)
         known = (voices != NOBODY) & heard[voices.clamp(min=0)]
         own = self.means[voices.clamp(min=0)]
-        return (known * trust)[:, None] * (own - population)
+        shift = (known * trust)[:, None] * (own - population)
+        return shift.clamp(-LARGEST_SHIFT, LARGEST_SHIFT)
 
     def learn(self, logits: torch.Tensor, labels: torch.Tensor, voices: torch.Tensor) -> None:
         """Take the neutral windows of a batch, each as its voice's; the others teach nothing."""
-        for i in torch.nonzero((labels == self._neutral) & (voices != NOBODY)).flatten().tolist():
-            voice = voices[i]
-            self.windows[voice] = (self.windows[voice] + 1).clamp(max=MEMORY_WINDOWS)
-            self.means[voice] += (logits[i].detach() - self.means[voice]) / self.windows[voice]
+        teaching = (labels == self._neutral) & (voices != NOBODY)
+        for window, voice in zip(logits[teaching].detach(), voices[teaching].tolist(), strict=True):
+            self.windows[voice] = (self.windows[voice] + 1).clamp(max=REMEMBERED)
+            self.means[voice] += (window - self.means[voice]) / self.windows[voice]
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         return {"means": self.means, "windows": self.windows}
