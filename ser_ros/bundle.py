@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ser_ros.audio import NETWORK_RATE
 from ser_ros.carried import models_folder, verified_file
 from ser_ros.errors.config import BadValue, ConfigError
 from ser_ros.errors.models import BundleDamaged, BundleMismatch, BundleMissing, LabelError
@@ -140,6 +141,8 @@ class Bundle:
             raise BundleMismatch(folder, "its manifest", repr(error), "every key of it") from error
         if shape != features.shape:
             raise BundleMismatch(folder, "the network's input shape", shape, features.shape)
+        if features.rate != NETWORK_RATE:  # the gate would hear it at another pace
+            raise BundleMismatch(folder, "the rate of its images", features.rate, NETWORK_RATE)
         if Path(file).name != file or file in ("", "..") or not file.isprintable():
             raise BundleMismatch(
                 folder, "the network's file", repr(file), "a name within the folder"

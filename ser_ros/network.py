@@ -54,19 +54,12 @@ def build_network(
     """Return a DenseNet121 with `classes` outputs (logits), from scratch or from `weights`.
 
     Its input has the shape (batch, channels, bands, frames) of `features`. `weights` is a file of
-    torchvision's, or `imagenet` to fetch it where a network allows. Raises `MissingExtra` where
-    torch or torchvision is not installed, and `BadValue` for weights of another network.
+    torchvision's, or `imagenet` to fetch it. Raises `MissingExtra` where torch or torchvision is
+    not installed, and `BadValue` for weights of another network, or that cannot be had.
     """
-    try:
-        import torch
-
-        try:
-            import torchvision.models  # noqa: F401
-        except RuntimeError:
-            _declare_torchvision_operators()
-        from torchvision.models import densenet121
-    except ImportError as error:
-        raise MissingExtra(error.name or "torch", "train") from error
+    _import_torchvision()
+    import torch
+    from torchvision.models import densenet121
 
     network = densenet121(weights=None, num_classes=classes)
     if weights:
@@ -84,6 +77,33 @@ def build_network(
     return network
 
 
+def imagenet_can_be_had() -> bool:
+    """Whether torchvision has ImageNet's weights or can fetch them; say in the log why not."""
+    _import_torchvision()
+    from torchvision.models import DenseNet121_Weights
+
+    try:
+        DenseNet121_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True)
+    except (OSError, HTTPException, RuntimeError) as error:
+        _log.warning("ImageNet weights cannot be fetched (%s): training from scratch.", error)
+        return False
+    return True
+
+
+def _import_torchvision() -> None:
+    """Raises `MissingExtra` where torch or torchvision is not installed."""
+    try:
+        import torch  # noqa: F401
+
+        try:
+            import torchvision.models
+        except RuntimeError:
+            _declare_torchvision_operators()
+            import torchvision.models  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra(error.name or "torch", "train") from error
+
+
 def _begin_with(network: torch.nn.Module, weights: str) -> None:
     """Load everything but the classifier; say in the log what the training begins with."""
     import torch
@@ -95,10 +115,7 @@ def _begin_with(network: torch.nn.Module, weights: str) -> None:
         else:
             state = torch.load(weights, map_location="cpu", weights_only=True)
     except (OSError, HTTPException, RuntimeError, UnpicklingError, EOFError) as error:
-        if weights != IMAGENET:
-            raise BadValue("weights", weights, "a file of torchvision's DenseNet121") from error
-        _log.warning("ImageNet weights cannot be fetched (%s): training from scratch.", error)
-        return
+        raise BadValue("weights", weights, "a file of torchvision's DenseNet121") from error
     if not isinstance(state, dict):
         raise BadValue("weights", weights, "a file of torchvision's DenseNet121")
     # The file of 2017 spells the layers norm.1, conv.1, norm.2, conv.2.

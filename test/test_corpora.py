@@ -8,6 +8,7 @@ import pytest
 
 from ser_ros.carried import recordings_folder
 from ser_ros.corpora import Clip, held_out, read_manifest, write_manifest
+from ser_ros.corpora.noises import split_noises
 from ser_ros.errors.config import BadManifest, BadValue
 from ser_ros.errors.machine import CannotWrite
 
@@ -132,3 +133,26 @@ def test_what_a_manifest_says_of_its_licence_is_believed(tmp_path):
     content = "path,emotion,corpus,licence\na.wav,sad,emodb,bought\nb.wav,sad,emodb,\n"
     one, two = read_manifest(manifest(tmp_path, content))
     assert (one.licence, two.licence) == ("bought", "CC0 1.0")
+
+
+def test_a_fifth_of_the_noises_is_kept_wherever_they_lie(tmp_path):
+    def noises(name: str, *inner: int) -> tuple[list[str], list[str]]:
+        for k, count in enumerate(inner):
+            (tmp_path / name / str(k)).mkdir(parents=True)
+            for i in range(count):
+                (tmp_path / name / str(k) / f"{i}.wav").touch()
+        training, held = split_noises(tmp_path / name)
+        root = tmp_path / name
+        training, held = split_noises(root)
+        return (
+            [path.relative_to(root).as_posix() for path in training],
+            [path.relative_to(root).as_posix() for path in held],
+        )
+
+    training, held = noises("many", 10, 5, 4)
+    assert held == ["0/8.wav", "0/9.wav", "1/4.wav"]
+    assert len(training) == 16
+    training, held = noises("few", 3, 4)
+    assert held == ["1/3.wav"] and len(training) == 6
+    assert noises("two", 1, 1) == (["0/0.wav"], ["1/0.wav"])
+    assert noises("one", 1) == (["0/0.wav"], [])

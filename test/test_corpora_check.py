@@ -6,6 +6,7 @@ import csv
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from ser_ros.__main__ import main
 from ser_ros.audio import Samples
 from ser_ros.corpora import Clip, read_manifest
 from ser_ros.corpora.check import Heard, Report, examine, in_runs, listen
-from ser_ros.corpora.folds import assign_folds
+from ser_ros.corpora.folds import assign_folds, complete_folds
 from ser_ros.corpora.tables import lines
 from ser_ros.errors.config import BadValue
 from ser_ros.labels import FOUR, SEVEN
@@ -326,6 +327,26 @@ def test_from_folders_to_a_manifest_with_folds(check, tmp_path):
     before = out.read_text()
     assert check(out, "--manifest", out)[0] == 0
     assert out.read_text() == before
+    # Further voices join the folds that there are.
+    later = emodb(tmp_path / "c", "12 13")
+    code, said, _ = check(out, later, "--manifest", tmp_path / "more.csv")
+    assert code == 0
+    assert "8 clips had no fold" in said
+    more = read_manifest(tmp_path / "more.csv")
+    assert [clip.fold for clip in more[:20]] == [clip.fold for clip in clips]
+    assert Counter(clip.fold for clip in more) == {0: 8, 1: 8, 2: 4, 3: 4, 4: 4}
+
+
+def test_a_speaker_has_the_fold_of_his_other_clips_or_the_emptiest():
+    a, b, c = some(3, 4)[:4], some(3, 4)[4:8], some(3, 4)[8:]
+    told = [
+        replace(clip, fold=fold) for clip, fold in zip((a[0], b[0], b[1]), (3, 7, 7), strict=True)
+    ]
+    nobody = Clip(Path("x.wav"), "sad")
+    found = complete_folds([*told, *a[1:], *c, nobody])
+    assert [clip.fold for clip in found] == [3, 7, 7, 3, 3, 3, 7, 7, 7, 7, None]
+    with pytest.raises(BadValue, match="'x/00' is 3 and 7, expected one"):
+        complete_folds([told[0], replace(a[1], fold=7)])
 
 
 def test_a_split_that_shares_a_speaker_is_refused(check, tmp_path):

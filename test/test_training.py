@@ -27,9 +27,9 @@ from ser_ros.network import build_network
 from ser_ros.training.checkpoint import CHECKPOINT
 from ser_ros.training.data import load_recordings
 from ser_ros.training.export import network_of
-from ser_ros.training.run import check_beginning, licence_of_weights, run
+from ser_ros.training.run import _about, check_beginning, licence_of_weights, run
 from ser_ros.training.split import Parts
-from ser_ros.training.start import begin
+from ser_ros.training.start import begin, settled
 
 soundfile = pytest.importorskip("soundfile")
 torch = pytest.importorskip("torch")
@@ -336,7 +336,7 @@ def test_a_file_of_other_weights_is_refused(tmp_path, content):
         build_network(SMALL, 4, weights=str(path))
 
 
-def test_without_a_network_imagenet_gives_way_to_random_weights(monkeypatch, caplog):
+def test_without_a_network_imagenet_gives_way_to_random_weights(folder, monkeypatch, caplog):
     build_network(SMALL, 4)  # lets torchvision be imported
     from torchvision.models import WeightsEnum
 
@@ -344,7 +344,13 @@ def test_without_a_network_imagenet_gives_way_to_random_weights(monkeypatch, cap
         raise URLError("no route to host")
 
     monkeypatch.setattr(WeightsEnum, "get_state_dict", unreachable)
-    assert build_network(SMALL, 4, weights="imagenet").classifier.out_features == 4
+    wanted = config_of(folder, weights="imagenet")
+    config = settled(wanted)
+    assert config == replace(wanted, weights="")
+    assert (
+        _about(config, Parts([], [], [], ""), None, {})["training"]["began_with"]
+        == "random weights"
+    )
     assert "no route to host" in caplog.text
     assert "from scratch" in caplog.text
 

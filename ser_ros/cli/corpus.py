@@ -15,7 +15,7 @@ from typing import Any
 from ser_ros.cli.options import positive
 from ser_ros.corpora.check import Heard, Report, examine, listen
 from ser_ros.corpora.clips import Clip, write_manifest
-from ser_ros.corpora.folds import assign_folds
+from ser_ros.corpora.folds import assign_folds, complete_folds
 from ser_ros.corpora.found import Options
 from ser_ros.corpora.layouts import AUTO, CHOICES, described, find_clips
 from ser_ros.corpora.tables import lines
@@ -142,8 +142,14 @@ def _listen(clips: Sequence[Clip], jobs: int | None) -> list[Heard]:
 def _write(report: Report, path: Path, folds: int | None) -> None:
     """Write the clips that can be trained on, with the folds they have, or new ones."""
     clips: Sequence[Clip] = report.fit_for_training()
-    if folds is not None or any(clip.fold is None for clip in clips):
+    without = sum(clip.fold is None for clip in clips)
+    if folds is not None or without == len(clips):
         clips = assign_folds(clips, folds or _FOLDS)
+    else:
+        clips = complete_folds(clips)
+        given = without - sum(clip.fold is None for clip in clips)
+        if given:
+            print(f"{given:,} clips had no fold, and were given one of those that the others have")
     write_manifest(path, clips)
     made = sorted({clip.fold for clip in clips if clip.fold is not None})
     without = sum(clip.fold is None for clip in clips)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -31,6 +32,30 @@ def assign_folds(clips: Sequence[Clip], folds: int = 5) -> list[Clip]:
         found = _split([clips[index] for index in told], min(folds, len(speakers)))
         of_clip = dict(zip(told, found, strict=True))
     return [replace(clip, fold=of_clip.get(index)) for index, clip in enumerate(clips)]
+
+
+def complete_folds(clips: Sequence[Clip]) -> list[Clip]:
+    """Give a fold to those that have none, and leave the others where they are.
+
+    A speaker who has one keeps it; each further speaker, those with most clips first, goes where
+    the fewest clips are. Clips without a speaker stay as they are. Raises `BadValue` for a speaker
+    in two folds.
+    """
+    of_speaker: dict[str, int] = {}
+    for clip in clips:
+        if clip.fold is None or not clip.speaker:
+            continue
+        if of_speaker.setdefault(clip.speaker, clip.fold) != clip.fold:
+            found = f"{of_speaker[clip.speaker]} and {clip.fold}"
+            expected = "one for all clips of a speaker, or new ones (--folds)"
+            raise BadValue(f"The fold of '{clip.speaker}'", found, expected)
+    given = [of_speaker.get(clip.speaker, clip.fold) for clip in clips]
+    sizes = Counter(fold for fold in given if fold is not None)
+    further = Counter(c.speaker for c in clips if c.speaker and c.speaker not in of_speaker)
+    for speaker, count in sorted(further.items(), key=lambda item: (-item[1], item[0])):
+        of_speaker[speaker] = min(sizes, key=lambda fold: (sizes[fold], fold))
+        sizes[of_speaker[speaker]] += count
+    return [replace(c, fold=of_speaker.get(c.speaker, c.fold)) for c in clips]
 
 
 def _split(clips: Sequence[Clip], folds: int) -> list[int]:

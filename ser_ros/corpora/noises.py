@@ -26,7 +26,8 @@ def split_noises(folder: Path) -> tuple[list[Path], list[Path]]:
 
     The last fifth of each inner folder, by name, is held out: takes of one source have names that
     follow one another, and in ESC-10 and ESC-50 it is a fold that shares no source with the others.
-    Raises `BadValue` for a folder without recordings.
+    Where no inner folder has that many, it is the last fifth of them all; of a single recording
+    nothing is held out. Raises `BadValue` for a folder without recordings.
     """
     inner: dict[Path, list[Path]] = defaultdict(list)
     for path in recordings_in(folder):
@@ -36,4 +37,7 @@ def split_noises(folder: Path) -> tuple[list[Path], list[Path]]:
         kept = len(paths) - len(paths) // _HELD_OUT
         training += paths[:kept]
         held += paths[kept:]
+    if not held and len(training) > 1:
+        kept = len(training) - max(1, len(training) // _HELD_OUT)
+        training, held = training[:kept], training[kept:]
     return training, held

@@ -61,7 +61,7 @@ def acquaintance(bundle: Bundle, clips: Sequence[Clip]) -> Acquaintance:
     if not training:
         return Acquaintance([], True)
     held = training.get("held_out_speakers")
-    fitted = isinstance(held, list) and bool(speakers & {*held})
+    fitted = bool(speakers & {*calibrated_on(bundle)})
     if isinstance(training.get("speakers"), list):
         chose_the_epoch = training.get("validation_speakers", [])
         known = {*training["speakers"], *chose_the_epoch}
@@ -74,6 +74,12 @@ def acquaintance(bundle: Bundle, clips: Sequence[Clip]) -> Acquaintance:
     if isinstance(settings, Mapping) and settings.get("split") == "random":
         held = []  # other clips of these speakers were trained on
     return Acquaintance(sorted(of_corpora - set(held)), nameless, fitted)
+
+
+def calibrated_on(bundle: Bundle) -> list[str]:
+    """Return the speakers that gave the bundle its temperature, as far as that is told."""
+    told = bundle.training.get("calibrated_on", bundle.training.get("held_out_speakers"))
+    return told if isinstance(told, list) else []
 
 
 def noises_of(bundle: Bundle) -> list[str]:

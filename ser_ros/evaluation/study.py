@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ser_ros.bundle import Bundle
+from ser_ros.corpora.noises import split_noises
 from ser_ros.errors.config import BadManifest, BadValue, SpeakersInTraining
 from ser_ros.errors.models import BundleMismatch, NoBaseline
 from ser_ros.evaluation import baseline, listening, silence
@@ -159,6 +160,8 @@ class Study:
         clean = heard_in(Condition(CLEAN))
         rows: dict[str, Any] = {}
         names = [n for n in CONDITIONS if noise_folder is not None or n not in NOISES]
+        if noise_folder is not None and not split_noises(noise_folder)[1]:
+            self.notes.append("Noise: one recording; who was trained with it has heard it.")
         for condition in conditions(names, noise_folder, self.seed, held_out=True):
             found = heard_in(condition)
             rows[condition.name] = lost_in(clean, found)

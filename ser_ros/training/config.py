@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ser_ros.audio import NETWORK_RATE
 from ser_ros.config import build, read_yaml
 from ser_ros.errors.config import BadValue
 from ser_ros.features import FeatureConfig
@@ -198,6 +199,9 @@ class TrainConfig:
             raise BadValue("split", self.split, f"{SPEAKERS} or {RANDOM}")
         if self.patience and self.validation_fold is None:
             raise BadValue("patience", self.patience, "0 without a validation_fold to judge by")
+        if self.features.rate != NETWORK_RATE:
+            expected = f"{NETWORK_RATE}, the rate at which the robot hears"
+            raise BadValue("features.rate", self.features.rate, expected)
         _, rows, frames = self.features.shape
         if min(rows, frames) < SMALLEST:
             expected = f"at least {SMALLEST} bands (or cepstra) by {SMALLEST} frames"

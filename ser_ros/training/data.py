@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import Dataset, Sampler, WeightedRandomSampler
+from torch.utils.data import Dataset, Sampler, WeightedRandomSampler, default_collate
 
 from ser_ros import audio
 from ser_ros.audio import Samples
 from ser_ros.corpora import Clip
 from ser_ros.errors.audio import UnreadableFile, UnsupportedFormat
-from ser_ros.errors.training import EmptyClass
+from ser_ros.errors.training import EmptyClass, ViewDamaged
 from ser_ros.features import ImageMaker
 from ser_ros.labels import LabelSet
 from ser_ros.training.augment import Mask, draw_masks, draw_spoken, mask, silenced
@@ -93,8 +93,15 @@ NOBODY = -1
 """The voice of a clip that has no speaker."""
 
 
-class TrainingImages(Dataset[tuple[torch.Tensor, int, int]]):
-    """A view of a clip, a window of it, and masks, as they were drawn; its label and its voice."""
+Shown = tuple[torch.Tensor, int, int]
+"""An image, its label and its voice."""
+
+
+class TrainingImages(Dataset[Shown | ViewDamaged]):
+    """A view of a clip, a window of it, and masks, as they were drawn; its label and its voice.
+
+    A view that cannot be read is given as the error: raised in a worker it would be another here.
+    """
 
     def __init__(
         self, recordings: Sequence[Recording], views: Sequence[Path], config: TrainConfig
@@ -114,8 +121,11 @@ class TrainingImages(Dataset[tuple[torch.Tensor, int, int]]):
         """How many voices there are."""
         return max(self._voices, default=NOBODY) + 1
 
-    def __getitem__(self, draw: Draw) -> tuple[torch.Tensor, int, int]:
-        decibels = read_view(self._views[draw.clip], draw.view)
+    def __getitem__(self, draw: Draw) -> Shown | ViewDamaged:
+        try:
+            decibels = read_view(self._views[draw.clip], draw.view)
+        except ViewDamaged as error:
+            return error
         frames = self._config.features.frames
         window = slice(draw.start, draw.start + frames)
         image = self._image.of_decibels(silenced(decibels, window, draw.spoken))
@@ -131,6 +141,15 @@ class TrainingImages(Dataset[tuple[torch.Tensor, int, int]]):
         start = int(random.integers(0, self._widths[clip, view] - features.frames + 1))
         spoken = draw_spoken(features.frames, settings, random)
         return Draw(clip, view, start, spoken, draw_masks(features.shape, settings, random))
+
+
+def batch_of(shown: Sequence[Shown | ViewDamaged]) -> list[torch.Tensor] | ViewDamaged:
+    """Return images, labels and voices of a batch, or why it cannot be shown."""
+    damaged = next((each for each in shown if isinstance(each, ViewDamaged)), None)
+    if damaged is not None:
+        return damaged
+    batch: list[torch.Tensor] = default_collate([*shown])
+    return batch
 
 
 def _voices_of(speakers: Sequence[str]) -> list[int]:

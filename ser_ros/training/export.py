@@ -11,6 +11,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from ser_ros.bundle import Bundle
+from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.models import BundleMismatch
 from ser_ros.features import FeatureConfig
 from ser_ros.network import build_network
@@ -30,28 +31,34 @@ def to_onnx(network: torch.nn.Module, features: FeatureConfig) -> bytes:
 
     Weights keep the names of the network's parameters and are stored in 16 bits, which halves the
     file; a runtime brings them to 32 bits when it loads them, and computes in its own precision.
+    Raises `CannotWrite` where the folder for temporary files has no room.
     """
     plain = without_dropout(network).eval()
-    example = torch.zeros(1, *features.shape)
-    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
-        path = Path(folder, "network.onnx")
-        torch.onnx.export(
-            plain,
-            (example,),
-            path,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_axes={INPUT: {0: "n"}, OUTPUT: {0: "n"}},
-            opset_version=OPSET,
-            # Keeps every parameter under its own name; a runtime folds the norms when it loads.
-            training=torch.onnx.TrainingMode.PRESERVE,
-            do_constant_folding=False,
-            dynamo=False,
-        )
-        model = onnx.load(path)
+    try:
+        with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+            model = _exported(plain, features, Path(folder, "network.onnx"))
+    except OSError as error:
+        raise CannotWrite(tempfile.gettempdir(), error.strerror or str(error)) from error
     _store_in_half(model)
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString()
+
+
+def _exported(network: torch.nn.Module, features: FeatureConfig, path: Path) -> onnx.ModelProto:
+    torch.onnx.export(
+        network,
+        (torch.zeros(1, *features.shape),),
+        path,
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_axes={INPUT: {0: "n"}, OUTPUT: {0: "n"}},
+        opset_version=OPSET,
+        # Keeps every parameter under its own name; a runtime folds the norms when it loads.
+        training=torch.onnx.TrainingMode.PRESERVE,
+        do_constant_folding=False,
+        dynamo=False,
+    )
+    return onnx.load(path)
 
 
 def only(network: torch.nn.Module, labels: int) -> torch.nn.Module:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from ser_ros.errors.training import NobodyToKnow, NonFiniteLoss, NonFiniteStart
+from ser_ros.errors.training import NobodyToKnow, NonFiniteLoss, NonFiniteStart, ViewDamaged
 from ser_ros.labels import NEUTRAL
 from ser_ros.network import build_network
 from ser_ros.training.blend import blended_loss, colours_mixed, mixup
@@ -25,6 +25,7 @@ from ser_ros.training.data import (
     Recording,
     TrainingImages,
     balanced_sampler,
+    batch_of,
     digest,
 )
 from ser_ros.training.known_voices import KnownVoices
@@ -182,6 +183,7 @@ def _epoch(
             balanced_sampler(recordings, batches * config.batch, generator), images, seed
         ),
         num_workers=config.workers,
+        collate_fn=batch_of,
         generator=generator,
         drop_last=True,
     )
@@ -190,6 +192,8 @@ def _epoch(
     started, losses = time.monotonic(), []
     state.network.train()
     for batch, shown in enumerate(loader):
+        if isinstance(shown, ViewDamaged):
+            raise shown
         inputs, labels, voices = (each.to(where) for each in shown)
         loss = _loss(state, inputs, labels, voices, config, random, precision)
         if not torch.isfinite(loss):

@@ -28,9 +28,9 @@ from ser_ros.training.export import only, to_onnx
 from ser_ros.training.history import TensorBoard, keep_history
 from ser_ros.training.loop import train
 from ser_ros.training.progress import shown
-from ser_ros.training.scoring import calibrate, neutral_logits
+from ser_ros.training.scoring import calibrate, figures, neutral_logits
 from ser_ros.training.split import Parts, chosen, split
-from ser_ros.training.start import origin
+from ser_ros.training.start import origin, settled
 from ser_ros.training.validation import Validation
 from ser_ros.training.views import Views
 
@@ -46,6 +46,7 @@ def run(
     (`folder/views`). Raises `TrainingError`, `ManifestError`, `AudioError`, `ConfigError` or
     `CannotWrite`.
     """
+    config = settled(config)
     parts = split(config, clips_of(config))
     if parts.held and all(config.label_set.index(clip.emotion) is None for clip in parts.held):
         raise NothingToScore(config.manifest, config.labels)
@@ -72,13 +73,24 @@ def run(
         _about(config, parts, began, {}),
     )
     bundle = replace(bundle, neutral_logits=neutral_logits(bundle, parts.training, config.seed))
-    if parts.held:
+    unheard = _calibrating(config, parts)
+    if unheard:
         _log.info("Calibrating and scoring: %s.", parts.described)
-        calibration, metrics = calibrate(bundle, parts.held)
-        about = _about(config, parts, began, metrics)
-        bundle = replace(bundle, calibration=calibration, about=about)
+        bundle = replace(bundle, calibration=calibrate(bundle, unheard))
+    else:
+        _log.warning("Nobody is left to calibrate on: temperature 1, `uncertain` below 0.5.")
+    if parts.held:
+        given = bundle.calibration.temperature if unheard is not parts.held else None
+        found = figures(bundle, parts.held, given)
+        bundle = replace(bundle, about=_about(config, parts, began, found))
     bundle.save(out)
     return bundle
+
+
+def _calibrating(config: TrainConfig, parts: Parts) -> list[Clip]:
+    """Return the clips that give temperature and threshold: not the scored ones, if there are."""
+    told = any(config.label_set.index(clip.emotion) is not None for clip in parts.validation)
+    return parts.validation if told else parts.held
 
 
 def check_beginning(config: TrainConfig, parts: Parts, began: Bundle) -> None:
@@ -165,6 +177,7 @@ def _about(
             **_voices(_speakers(used), parts, config, began),
             "began_with": _began_with(config, began),
             "validation_speakers": _choosers(parts, began),
+            "calibrated_on": _speakers(_calibrating(config, parts)),
             "settings": config.deciding(),
             "ser_ros": __version__,
         },
@@ -173,7 +186,7 @@ def _about(
         about["metrics"] = {
             "split": (
                 f"{parts.described}; mean of the windows of a clip; ece with a temperature fitted "
-                f"{_fitted_on(parts.held)}"
+                f"{_fitted_on(config, parts)}"
             ),
             "seed": config.seed,
             "held_out": metrics,
@@ -210,8 +223,10 @@ def _speakers(clips: Sequence[Clip]) -> list[str]:
     return sorted({clip.speaker for clip in clips} - {""})
 
 
-def _fitted_on(held: Sequence[Clip]) -> str:
-    if len(_speakers(held)) > 1:
+def _fitted_on(config: TrainConfig, parts: Parts) -> str:
+    if _calibrating(config, parts) is not parts.held:
+        return "on the validation speakers"
+    if len(_speakers(parts.held)) > 1:
         return "on the other held-out speakers"
     return "on nobody (1): there is no other held-out speaker"
 

@@ -29,28 +29,44 @@ _NEUTRAL_CLIPS = 300
 """Clips of neutral speech that tell what the population sounds like."""
 
 
-def calibrate(
-    bundle: Bundle, held: Sequence[Clip]
-) -> tuple[Calibration, dict[str, dict[str, Any]]]:
-    """Return temperature, threshold and figures, all from the held-out speakers.
+def calibrate(bundle: Bundle, clips: Sequence[Clip]) -> Calibration:
+    """Return the temperature of speakers that the network did not learn, and their threshold.
 
-    The figures of each speaker are made with a temperature fitted on all the other held-out
-    speakers, so that no voice is judged with a temperature that it helped to choose.
+    The threshold is chosen under temperatures that no speaker helped to fit for itself.
+    """
+    heard = _listen(bundle, clips)
+    even = even_weights(corpora_of(heard))
+    temperature = fit_temperature([h.logits for h in heard], truth_of(heard), even)
+    found = _probabilities(heard, None)
+    return kept(temperature, choose_threshold(found.max(axis=1), weight=even))
+
+
+def figures(
+    bundle: Bundle, held: Sequence[Clip], temperature: float | None
+) -> dict[str, dict[str, Any]]:
+    """Return the figures of the held-out speakers: of all, and by corpus.
+
+    Without a `temperature`, which others gave, each speaker's figures are made with one that is
+    fitted on all the other held-out speakers: no voice is judged with one that it helped to choose.
     """
     heard = _listen(bundle, held)
-    logits, truth, corpora = [h.logits for h in heard], truth_of(heard), corpora_of(heard)
-    even = even_weights(corpora)
-    temperature = fit_temperature(logits, truth, even)
-    temperatures = cross_fitted(logits, truth, speakers_of(heard), corpora)
-    found = calibrated(logits, temperatures)
-    uncertain_below = choose_threshold(found.max(axis=1), weight=even)
-    calibration = kept(temperature, uncertain_below)
-    labels, threshold = bundle.labels.labels, calibration.uncertain_below
+    truth, corpora = truth_of(heard), corpora_of(heard)
+    found = _probabilities(heard, temperature)
+    labels, threshold = bundle.labels.labels, bundle.calibration.uncertain_below
     metrics = {"all": score(labels, truth, found, threshold).to_dict()}
     for corpus in sorted(set(corpora) - {""}):
         inside = np.array([name == corpus for name in corpora])
         metrics[corpus] = score(labels, truth[inside], found[inside], threshold).to_dict()
-    return calibration, metrics
+    return metrics
+
+
+def _probabilities(heard: Sequence[Heard], temperature: float | None) -> npt.NDArray[np.float32]:
+    logits = [h.logits for h in heard]
+    if temperature is None:
+        found = cross_fitted(logits, truth_of(heard), speakers_of(heard), corpora_of(heard))
+    else:
+        found = np.full(len(heard), temperature)
+    return calibrated(logits, found)
 
 
 def neutral_logits(bundle: Bundle, clips: Sequence[Clip], seed: int) -> tuple[float, ...] | None:

@@ -39,6 +39,9 @@ def split(config: TrainConfig, clips: Sequence[Clip]) -> Parts:
     """
     clips = chosen(config, clips)
     if config.split == RANDOM:
+        if config.held_out_corpus:
+            expected = "empty with a random split, which draws from all corpora"
+            raise BadValue("held_out_corpus", config.held_out_corpus, expected)
         return _random(config, clips)
     held: list[Clip] = []
     rest, described = list(clips), "no clip held out: there are no figures"
@@ -66,13 +69,16 @@ def chosen(config: TrainConfig, clips: Sequence[Clip]) -> list[Clip]:
 
 
 def _folded(config: TrainConfig, clips: list[Clip]) -> list[Clip]:
-    """Make folds of the speakers where the manifest has none at all."""
-    if any(clip.fold is not None for clip in clips):
-        return clips
+    """Make folds of the speakers where the manifest has none at all.
+
+    Raises `NoVoiceToHold` where nobody told who speaks: a fold keeps no voice apart then.
+    """
     untold = sum(not clip.speaker for clip in clips)
     if untold:
         why = f"does not say who speaks in {untold} of {len(clips)} recordings"
         raise NoVoiceToHold(config.manifest, why)
+    if any(clip.fold is not None for clip in clips):
+        return clips
     found = assign_folds(clips)
     speakers = {clip.fold: set[str]() for clip in found}
     for clip in found:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import torch
 
 from ser_ros.bundle import MANIFEST, Bundle, find_bundle
 from ser_ros.errors.config import BadValue
-from ser_ros.network import build_network
+from ser_ros.network import IMAGENET, build_network, imagenet_can_be_had
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.export import network_of
 
 _log = logging.getLogger(__name__)
+
+
+def settled(config: TrainConfig) -> TrainConfig:
+    """Return the configuration with weights that can be had: random ones where ImageNet's cannot.
+
+    So the checkpoint and the bundle tell what the training really began with.
+    """
+    if config.weights == IMAGENET and not imagenet_can_be_had():
+        return replace(config, weights="")
+    return config
 
 
 def origin(config: TrainConfig) -> Bundle | None:

@@ -28,7 +28,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from ser_ros import audio
-from ser_ros.audio import NETWORK_RATE, Samples
+from ser_ros.audio import Samples
 from ser_ros.corpora.noises import recordings_in, split_noises
 from ser_ros.errors.machine import CannotWrite, ProcessLost
 from ser_ros.errors.training import ViewDamaged
@@ -139,7 +139,7 @@ def _rooms(config: TrainConfig, folder: Path) -> Path | None:
     given = config.room_folder
     if given is not None:
         return _decoded([(p, given) for p in recordings_in(given)], folder, "rooms", rate)
-    rooms = folder / f"rooms-{config.seed}{_at(rate)}"
+    rooms = folder / f"rooms-{config.seed}"
     if not rooms.is_dir():
         write_sounds(rooms, room_responses(_ROOMS, rate, config.seed), rate)
     return rooms
@@ -151,14 +151,10 @@ def _decoded(files: Sequence[tuple[Path, Path]], folder: Path, what: str, rate: 
     Each comes with the folder that it was found in.
     """
     key = _digest([[str(p.relative_to(root)), p.stat().st_size] for p, root in files])
-    decoded = folder / f"{what}-{key}{_at(rate)}"
+    decoded = folder / f"{what}-{key}"
     if not decoded.is_dir():
         write_sounds(decoded, (audio.load(path, rate) for path, _ in files), rate)
     return decoded
-
-
-def _at(rate: int) -> str:
-    return "" if rate == NETWORK_RATE else f"-{rate}"
 
 
 class _Maker:
