@@ -374,6 +374,61 @@ def test_evaluate_under_conditions(ser_ros, model, tmp_path):
     assert list((tmp_path / "work").rglob("*.npz"))
 
 
+@pytest.fixture(scope="module")
+def knowing(tmp_path_factory) -> Path:
+    """A model that tells how neutral speech sounds to it."""
+    folder = tmp_path_factory.mktemp("knowing") / "model"
+    replace(tiny.bundle(), neutral_logits=(0.0, 1.0, 0.0, 0.0)).save(folder)
+    return folder
+
+
+@pytest.mark.parametrize("mode", ["enroll", "running"])
+def test_evaluate_with_a_voice_baseline(ser_ros, knowing, tmp_path, mode):
+    manifest, out = recordings_folder() / "manifest.csv", tmp_path / "out.json"
+    words = ("--baseline", mode, "--json", out)
+    done = ser_ros("evaluate", "--model", knowing, *ORT, manifest, *words)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())
+    assert list(found["baseline"]) == ["none", "enroll", "running"]
+    assert {row["n"] for row in found["baseline"].values()} == {found["n"]} == {6}
+    assert found["uar"] == found["baseline"][mode]["uar"]["value"]
+    for row in ("none", "enroll", "running"):
+        assert f"\n{row:14}" in done.stdout
+
+
+def test_nobody_is_enrolled_without_speakers(ser_ros, knowing, tmp_path):
+    rows = ["path,emotion", *(f"{p},{e}" for p, e in NAMELESS)]
+    (tmp_path / "m.csv").write_text("\n".join(rows) + "\n")
+    words = ("--model", knowing, *ORT, tmp_path / "m.csv", "--baseline")
+    refused(ser_ros("evaluate", *words, "enroll"), "--baseline", "neutral clip to enrol")
+    done = ser_ros("evaluate", *words, "running")
+    assert done.returncode == 0, done.stderr
+    assert "running" in done.stdout and "enroll" not in done.stdout
+
+
+NAMELESS = [
+    (recordings_folder() / f"03a05{code}.flac", emotion)
+    for code, emotion in (("Wa", "angry"), ("Nd", "neutral"), ("Tc", "sad"), ("Fc", "happy"))
+]
+
+
+@pytest.mark.train
+def test_evaluate_writes_a_page_that_tells_no_folder(ser_ros, knowing, tmp_path):
+    for module in ("sklearn", "matplotlib", "pyroomacoustics"):
+        pytest.importorskip(module, reason=f"{module} is in the extra train")
+    manifest = recordings_folder() / "manifest.csv"
+    words = ("--model", knowing, *ORT, "--results", tmp_path / "out", "--seed", 3)
+    done = ser_ros("evaluate", manifest, *words)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "out" / "RESULTS.md").read_text()
+    told = "evaluate PATH/manifest.csv --model PATH/model --seed 3 --results PATH/out"
+    assert f"`python -m ser_ros {told} --runtime onnxruntime`" in page
+    assert str(tmp_path) not in page and str(knowing.parent) not in page
+    for heading in ("What was to be reached", "Noise, gain", "Calibration", "Knowing the voice"):
+        assert f"## {heading}" in page
+    assert (tmp_path / "out" / "results" / "confusion.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [

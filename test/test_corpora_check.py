@@ -345,7 +345,7 @@ def test_a_speaker_has_the_fold_of_his_other_clips_or_the_emptiest():
     nobody = Clip(Path("x.wav"), "sad")
     found = complete_folds([*told, *a[1:], *c, nobody])
     assert [clip.fold for clip in found] == [3, 7, 7, 3, 3, 3, 7, 7, 7, 7, None]
-    with pytest.raises(BadValue, match="'x/00' is 3 and 7, expected one"):
+    with pytest.raises(BadValue, match="'x/00' is '3 and 7', expected one"):
         complete_folds([told[0], replace(a[1], fold=7)])
 
 

@@ -41,7 +41,7 @@ from ser_ros.labels import NEUTRAL
 from ser_ros.report.files import report_files
 from ser_ros.report.folder import PAGE, check_place
 from ser_ros.runtime import chosen
-from ser_ros.voices import MODES, NONE
+from ser_ros.voices import ENROLL, MODES, NONE
 
 HELP = "score a model on labelled recordings"
 EXAMPLE = """  python -m ser_ros evaluate recordings/manifest.csv --json scores.json
@@ -249,6 +249,11 @@ class _Evaluation:
             if wanted != NONE:
                 raise
             adapter, modes = None, (NONE,)
+        if not baseline.enrolment(heard, neutral):
+            if wanted == ENROLL:
+                expected = "a speaker with a neutral clip to enrol and another to score"
+                raise BadValue("--baseline", wanted, expected)
+            modes = tuple(mode for mode in modes if mode != ENROLL)
         said = {
             mode: self.opinions(baseline.adapted(heard, mode, adapter, neutral, self.seed))
             for mode in modes
