@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
 import pytest
 from programs import python
-from trainings import config_of, recordings_of, rewrite, tiny_training
+from trainings import config_of, no_file_beyond, recordings_of, rewrite, tiny_training
 
 import ser_ros.training.loop as loop
 import ser_ros.training.run as training
 from ser_ros.__main__ import main
-from ser_ros.bundle import Bundle
-from ser_ros.classifier import Classifier
-from ser_ros.corpora import read_manifest
+from ser_ros.bundle import Bundle, Calibration
+from ser_ros.classifier import Classifier, softmax
+from ser_ros.corpora import Clip, read_manifest
 from ser_ros.errors import SerError
 from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.config import BadValue, SpeakersInTraining
+from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.training import EmptyClass
-from ser_ros.features import FeatureConfig
+from ser_ros.evaluation.seen import acquaintance
+from ser_ros.features import FeatureConfig, ImageMaker
+from ser_ros.framing import windows_of
 from ser_ros.labels import FOUR
 from ser_ros.network import build_network
+from ser_ros.runtime import open_runtime
 from ser_ros.training.checkpoint import CHECKPOINT
 from ser_ros.training.data import load_recordings
-from ser_ros.training.export import network_of
+from ser_ros.training.export import network_of, to_onnx
 from ser_ros.training.run import _about, check_beginning, licence_of_weights, run
 from ser_ros.training.split import Parts
 from ser_ros.training.start import begin, settled
@@ -162,7 +168,6 @@ def test_a_checkpoint_is_gone_on_from_only_when_asked(folder, asked, capsys, cap
 
 
 def test_where_the_command_keeps_things(folder, asked, monkeypatch):
-    from pathlib import Path
 
     monkeypatch.chdir(folder)
     main(["train", "tiny.yaml"])
@@ -419,3 +424,67 @@ def test_a_held_out_recording_that_is_missing_is_told_before_the_training(folder
     with pytest.raises(UnreadableFile, match=r"gone\.flac"):
         run(config_of(folder), folder / "run", folder / "bundle")
     assert not (folder / "run").exists()
+
+
+# ── what is exported ──────────────────────────────────────────────────────────────────────────
+
+
+def test_the_exported_network_says_what_the_trained_one_said(tmp_path, shipped_bundle, voices):
+    network = network_of(shipped_bundle)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in network.parameters():  # so that 16 bits do not hold them as they are
+            weight *= 1 + 3e-4 * torch.randn(weight.shape, generator=generator)
+    exported = replace(shipped_bundle, network=to_onnx(network, shipped_bundle.features))
+    runtime = open_runtime(exported, "onnxruntime")
+    maker, size = ImageMaker(shipped_bundle.features), shipped_bundle.features.window
+    for voice in voices[:4]:
+        image = maker(next(windows_of(voice, size, size)))
+        with torch.no_grad():
+            expected = network(torch.from_numpy(image[None]))[0].numpy()
+        np.testing.assert_allclose(softmax(runtime(image), 1.0), softmax(expected, 1.0), atol=1e-3)
+
+
+def test_no_room_for_an_export_is_said(folder):
+    config = config_of(folder)
+    with no_file_beyond(100_000), pytest.raises(CannotWrite, match=tempfile.gettempdir()):
+        to_onnx(build_network(config.features, 4), config.features)
+
+
+# ── who calibrates ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.slow
+def test_a_validation_fold_calibrates_and_nobody_else_has_to(folder, caplog):
+    manifest = folder / "manifest.csv"
+    head, *rows = manifest.read_text().splitlines()
+    for row in list(rows):  # a third voice: the second's, lower
+        if ",08," in row:
+            name = row.split(",")[0]
+            sound, rate = soundfile.read(folder / name)
+            soundfile.write(folder / f"low-{name}", sound, rate * 3 // 4)
+            rows.append("low-" + row.replace(",08,", ",09,")[:-1] + "2")
+    manifest.write_text("\n".join([head, *rows]) + "\n")
+    bundle = run(config_of(folder, validation_fold=2), folder / "one", folder / "bundle")
+    training = bundle.training
+    assert training["held_out_speakers"] == ["emodb/03"]
+    assert training["validation_speakers"] == training["calibrated_on"] == ["emodb/09"]
+    assert "fitted on the validation speakers" in bundle.about["metrics"]["split"]
+    assert not acquaintance(bundle, [clip_of("emodb/03")]).fitted
+    # What began with it tells who chose its epoch, too.
+    further = config_of(folder, weights=str(folder / "bundle"), epochs=1)
+    told = run(further, folder / "two", folder / "further").training
+    assert told["validation_speakers"] == ["emodb/09"]
+    assert told["calibrated_on"] == ["emodb/03"]
+    # Without anybody held out it is still calibrated; without anybody at all that is said.
+    some = config_of(folder, held_out_fold=None, validation_fold=2, epochs=1)
+    kept = run(some, folder / "three", folder / "some")
+    assert kept.calibration != Calibration() and "metrics" not in kept.about
+    assert "Nobody is left to calibrate on" not in caplog.text
+    every = config_of(folder, held_out_fold=None, epochs=1)
+    assert run(every, folder / "four", folder / "every").calibration == Calibration()
+    assert "Nobody is left to calibrate on" in caplog.text
+
+
+def clip_of(speaker: str) -> Clip:
+    return Clip(Path("x.wav"), "angry", speaker, "emodb")

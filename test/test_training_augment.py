@@ -147,6 +147,43 @@ def test_noise_has_the_ratio_that_was_asked_for(tmp_path, name, decibels):
     assert level_dbfs(voice) - level_dbfs(added) == pytest.approx(decibels, abs=0.5)
 
 
+def test_an_equaliser_colours_and_adds_nothing():
+    noise = np.random.default_rng(1).normal(0, 0.05, RATE).astype(np.float32)
+
+    def decibels(samples):
+        power = np.abs(np.fft.rfft(samples)) ** 2
+        return np.array([10 * np.log10(part.sum()) for part in np.array_split(power, 16)])
+
+    for seed in range(5):
+        found = changed(only("equaliser", equaliser_db=10.0), noise, seed)
+        colour = decibels(found) - decibels(noise)
+        assert colour.max() - colour.min() > 2
+        assert np.abs(colour).max() < 25
+        silent = changed(only("equaliser"), np.zeros(RATE, np.float32), seed)
+        assert not silent.any()
+
+
+def test_clipping_cuts_the_peaks_off_and_leaves_the_rest():
+    voice = sine(500, amplitude=0.8)
+    cut = [changed(only("clipping"), voice, seed) for seed in range(8)]
+    tops = [np.abs(found).max() for found in cut]
+    assert min(tops) < 0.79
+    for found, top in zip(cut, tops, strict=True):
+        inner = np.abs(voice) < top - 1e-3
+        np.testing.assert_allclose(found[inner], voice[inner], atol=1e-6)
+        assert np.mean(np.abs(np.abs(found) - top) < 1e-3) >= np.mean(np.abs(voice) > top)
+
+
+@pytest.mark.parametrize("name", ["pitch", "stretch", "equaliser", "hiss", "gain"])
+def test_an_augmentation_happens_as_often_as_it_is_told(name):
+    python_random.seed(1)
+    np.random.seed(1)
+    change = waveform_augmentation(only(name, **{name: 0.3}), None, None)
+    voice = sine(500, 0.1, amplitude=0.8)
+    often = sum(not np.array_equal(change(voice, RATE), voice) for _ in range(200)) / 200
+    assert 0.2 < often < 0.4
+
+
 def test_everything_at_once_stays_a_number(voices):
     names = ("hiss", "equaliser", "band_limit", "clipping", "pitch", "stretch", "gain", "codec")
     config = AugmentConfig(**dict.fromkeys(names, 1.0))

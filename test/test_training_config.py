@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import pytest
 import trainings  # noqa: F401 - skips where there is no training
+import yaml
 
 from ser_ros.carried import config_folder
 from ser_ros.corpora import Clip
 from ser_ros.errors import SerError
 from ser_ros.errors.config import BadValue, ConfigError
 from ser_ros.errors.training import NoVoiceToHold
+from ser_ros.features import FeatureConfig
 from ser_ros.labels import FOUR, SEVEN
-from ser_ros.training.config import TrainConfig, read_train_config
+from ser_ros.training.config import AugmentConfig, TrainConfig, read_train_config
 from ser_ros.training.split import split
 
 pytestmark = pytest.mark.train
@@ -69,6 +73,25 @@ def test_nobody_is_held_out_without_knowing_who_speaks():
             parts_of(given)
         assert parts_of(given, held_out_fold=None).training == given
         assert parts_of(given, split="random").held
+    folded = [replace(clip, speaker="") for clip in clips(folds=True)]
+    with pytest.raises(NoVoiceToHold, match="36 of 36"):
+        parts_of(folded)
+    with pytest.raises(NoVoiceToHold, match="18 of 18"):
+        parts_of(folded, held_out_corpus="c", validation_fold=0)
+    assert parts_of(folded, held_out_corpus="c").held, "nobody of one corpus speaks in another"
+
+
+def test_a_random_split_holds_no_corpus_out():
+    with pytest.raises(BadValue, match="held_out_corpus is 'c', expected empty"):
+        parts_of(clips(), split="random", held_out_corpus="c")
+
+
+def test_the_configuration_to_begin_with_holds_every_key():
+    told = yaml.safe_load((config_folder() / "train" / "yours.yaml").read_text())
+    own = {f.name for f in fields(TrainConfig)} - {"root"}
+    assert told.keys() == own
+    assert told["augment"].keys() == {f.name for f in fields(AugmentConfig)}
+    assert told["features"].keys() == {f.name for f in fields(FeatureConfig)} - {"rate"}
 
 
 def test_a_random_split_draws_from_every_emotion_and_says_so():
@@ -156,6 +179,7 @@ def test_what_decides_nothing_is_left_out_of_what_decides():
         ("merged: {meh: sad}", SerError),
         ("features: {mels: 3}", ConfigError),
         ("features: {fmax: 9000}", BadValue),
+        ("features: {rate: 8000, fmax: 4000}", BadValue),
         ("features: {cepstra: 13}", BadValue),
         ("features: {bands: 28}", BadValue),
         ("features: {hop: 2048}", BadValue),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import signal
 import subprocess
@@ -12,18 +13,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import rich.progress
 from programs import ROOT
+from rich.console import Console
 from trainings import config_of, no_file_beyond, recordings_of, tiny_training
 
 from ser_ros.corpora import read_manifest
 from ser_ros.errors.machine import CannotWrite
-from ser_ros.errors.training import CheckpointMismatch, NonFiniteLoss, NonFiniteStart, TrainingError
+from ser_ros.errors.training import (
+    CheckpointMismatch,
+    NonFiniteLoss,
+    NonFiniteStart,
+    TrainingError,
+    ViewDamaged,
+)
 from ser_ros.training import loop
 from ser_ros.training.checkpoint import CHECKPOINT, Epoch, found_in
 from ser_ros.training.config import AugmentConfig
 from ser_ros.training.data import load_recordings
 from ser_ros.training.history import draw_curves, keep_history
-from ser_ros.training.progress import duration
+from ser_ros.training.progress import COLUMNS, Bars, duration
 from ser_ros.training.validation import Validation
 
 torch = pytest.importorskip("torch")
@@ -251,7 +260,34 @@ def test_validation_is_the_mean_recall_of_the_emotions_that_are_there(folder):
     assert Validation(sad, config)(AlwaysFirst(4)) == 0.0
 
 
+def test_a_view_that_is_lost_while_training_is_named(folder):
+    config = config_of(folder, workers=1)
+    recordings = recordings_of(folder, config)
+
+    def lose(step: loop.Progress) -> None:
+        for path in (folder / "views").rglob("*.npz"):
+            path.unlink()
+
+    with pytest.raises(ViewDamaged, match=r"\.npz' cannot be read"):
+        loop.train(config, recordings, folder / "run", lose, views=folder / "views")
+
+
 # ── what is shown ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_bar_tells_the_epoch_the_loss_and_the_time_left():
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, color_system=None)
+    with rich.progress.Progress(*COLUMNS, console=console, refresh_per_second=1) as shown:
+        bars = Bars(shown)
+        bars.prepared(0, 40)
+        bars.trained(loop.Progress(2, 5, 10, 1.2345, 3725.0))
+        shown.refresh()
+    told = screen.getvalue()
+    assert "epoch 3, loss 1.23" in told
+    assert "1:02:05 left" in told
+    assert "━━━━━" in told
+    Bars(None).trained(loop.Progress(0, 1, 10, 1.0, 1.0))  # no terminal, nothing to show
 
 
 def test_the_table_and_the_picture_of_a_history(tmp_path):

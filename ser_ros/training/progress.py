@@ -13,6 +13,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from ser_ros.training.loop import Progress as Step
 
+COLUMNS = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+
 
 class Bars:
     """What to call as a training goes on; without a terminal it shows nothing."""
@@ -62,8 +64,7 @@ def shown() -> Iterator[Bars]:
         for handler in logging.getLogger().handlers
         if isinstance(handler, logging.StreamHandler) and handler.stream is terminal
     ]
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*COLUMNS, console=Console(stderr=True), transient=True) as progress:
         for handler in handlers:
             handler.setStream(sys.stderr)  # by now a stream that knows of the bar
         try:
