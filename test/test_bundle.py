@@ -300,5 +300,7 @@ def test_the_carried_model_tells_people_where_it_comes_from(shipped_bundle):
         assert 0.25 < figures["uar"] <= 1, "no better than a guess"
         assert 0 <= figures["ece"] <= 1
         assert figures["n"] == sum(map(sum, figures["confusion"])) + figures["no_speech"]
+    answered = [1 - f["uncertain"] / f["n"] for name, f in held_out.items() if name != "all"]
+    assert sum(answered) / len(answered) == pytest.approx(0.7, abs=0.01), "of its threshold"
     # The speakers of the carried recordings were never trained on.
     assert {"emodb/03", "emodb/08"} <= set(about["training"]["held_out_speakers"])

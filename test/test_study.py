@@ -120,6 +120,8 @@ def test_what_a_study_could_not_do_is_told_before_it_trains(four_voices):
         tasks_of(replace(config, split="random"), clips, where)
     with pytest.raises(BadValue, match="labels of --adapt is 'angry, sad'"):
         tasks_of(config, clips, where, adapt=replace(config, labels=("angry", "sad")))
+    with pytest.raises(BadValue, match="manifest of --adapt"):
+        tasks_of(config, clips, where, adapt=replace(config, manifest="others.csv"))
     with pytest.raises(BadValue, match="validation_fold"):
         tasks_of(config, clips, where, adapt=replace(config, validation_fold=1))
     with pytest.raises(BadValue, match="'sad' that 'corpus-other' would learn"):

@@ -121,7 +121,7 @@ def test_the_carried_configurations_are_understood():
     configs = {path.stem: read_train_config(path) for path in folder.glob("*.yaml")}
     assert configs.keys() == {"densenet121", "study", "study-small", "yours"}
     assert all(config.label_set == FOUR for config in configs.values())
-    # The carried model's second stage goes on from a model for the same images.
+    # The carried model's last stage goes on from a model for the same images.
     carried = configs["densenet121"]
     assert (carried.features, carried.weights) == (configs["study"].features, "densenet121")
     assert carried.held_out_fold == 0

@@ -60,6 +60,8 @@ def tasks_of(
     if adapt is not None and adapt.label_set != config.label_set:
         found = ", ".join(adapt.label_set.labels)
         raise BadValue("labels of --adapt", found, ", ".join(config.label_set.labels))
+    if adapt is not None and adapt.manifest != config.manifest:
+        raise BadValue("manifest of --adapt", adapt.manifest, config.manifest)
     told = _folds_of(clips)
     if len(told) < 2:
         raise BadValue("The manifest's folds", told, "at least two, each with its own speakers")
