@@ -188,12 +188,15 @@ class Report:
             for name in sorted(groups)
         ]
 
-    def by_speaker(self) -> dict[str, Counter[str]]:
-        """Return how many clips of each label a speaker has; "" counts what is left out."""
-        counts: dict[str, Counter[str]] = {}
-        for h in sorted(self.readable, key=lambda h: h.clip.speaker):
-            counts.setdefault(h.clip.speaker, Counter())[self.label(h.clip)] += 1
-        return counts
+    def by_speaker(self) -> list[tuple[Row, Counter[str]]]:
+        """Return (figures, clips of each label) of each speaker; "" counts what is left out."""
+        groups: dict[str, list[Heard]] = defaultdict(list)
+        for h in self.readable:
+            groups[h.clip.speaker].append(h)
+        return [
+            (_row(name, groups[name]), Counter(self.label(h.clip) for h in groups[name]))
+            for name in sorted(groups)
+        ]
 
     def fit_for_training(self) -> list[Clip]:
         """Return the clips that can be trained on: readable, not silent, each recording once.
@@ -226,8 +229,9 @@ class Report:
                 for row, languages, licences in self.by_corpus()
             },
             "speakers": {
-                speaker: {label or "left_out": counts[label] for label in sorted(counts)}
-                for speaker, counts in self.by_speaker().items()
+                row.name: row.__dict__
+                | {"emotions": {label or "left_out": counts[label] for label in sorted(counts)}}
+                for row, counts in self.by_speaker()
             },
         }
 

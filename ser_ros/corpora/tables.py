@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from ser_ros.corpora.check import Report, Row
@@ -65,8 +64,7 @@ def _emotion(row: Row, name: str, wide: int) -> str:
 
 
 def _per_speaker(report: Report) -> Iterator[str]:
-    speakers = report.by_speaker()
-    told: dict[str, Counter[str]] = {name: found for name, found in speakers.items() if name}
+    told = [(row, counts) for row, counts in report.by_speaker() if row.name]
     if not told:
         yield "speakers: not known"
         return
@@ -77,14 +75,17 @@ def _per_speaker(report: Report) -> Iterator[str]:
     for h in report.readable:
         first.setdefault(h.clip.speaker, h.clip)
     folded = any(clip.fold is not None for clip in first.values())
-    wide = max([7, *(len(name) for name in told)])
+    wide = max([7, *(len(row.name) for row, _ in told)])
     heads = " ".join(f"{column or 'left out':>8}" for column in columns)
-    yield f"{'speaker':{wide}} {'gender':6} {'fold ' if folded else ''}{heads} {'all':>7}"
-    for name, counts in list(told.items())[:_SPEAKERS]:
-        clip = first[name]
+    said = f"{'speaker':{wide}} {'gender':6} {'fold ' if folded else ''}{heads} {'all':>7}"
+    yield f"{said} {'minutes':>7} {'dBFS':>6}"
+    for row, counts in told[:_SPEAKERS]:
+        clip = first[row.name]
         fold = f"{'-' if clip.fold is None else clip.fold:>4} " if folded else ""
         numbers = " ".join(f"{counts[column]:8,}" for column in columns)
-        yield f"{name:{wide}} {clip.gender or '-':6} {fold}{numbers} {counts.total():7,}"
+        level = f"{row.level[1]:6.1f}" if row.level else f"{'-':>6}"
+        figures = f"{row.clips:7,} {row.minutes:7.1f} {level}"
+        yield f"{row.name:{wide}} {clip.gender or '-':6} {fold}{numbers} {figures}"
     if len(told) > _SPEAKERS:
         yield f"and {len(told) - _SPEAKERS} more speakers; --json lists them all"
 
