@@ -24,6 +24,9 @@ _log = logging.getLogger(__name__)
 
 IMAGENET = "imagenet"
 
+_UNREADABLE = (OSError, HTTPException, RuntimeError, UnpicklingError, EOFError)
+"""What comes of weights that cannot be fetched, or are none."""
+
 SMALLEST = 29
 """Bands (or cepstral coefficients) and frames that an image has at least: fewer are pooled away."""
 
@@ -84,7 +87,7 @@ def imagenet_can_be_had() -> bool:
 
     try:
         DenseNet121_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True)
-    except (OSError, HTTPException, RuntimeError) as error:
+    except _UNREADABLE as error:
         _log.warning("ImageNet weights cannot be fetched (%s): training from scratch.", error)
         return False
     return True
@@ -114,7 +117,7 @@ def _begin_with(network: torch.nn.Module, weights: str) -> None:
             state = DenseNet121_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True)
         else:
             state = torch.load(weights, map_location="cpu", weights_only=True)
-    except (OSError, HTTPException, RuntimeError, UnpicklingError, EOFError) as error:
+    except _UNREADABLE as error:
         raise BadValue("weights", weights, "a file of torchvision's DenseNet121") from error
     if not isinstance(state, dict):
         raise BadValue("weights", weights, "a file of torchvision's DenseNet121")

@@ -129,6 +129,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], type[BundleError], str]] = {
         "features.range_db",
     ),
     "other features": (entry("features", "bands", value=32), BundleMismatch, "input shape"),
+    "another rate": (entry("features", "rate", value=17_000), BundleMismatch, "rate of its images"),
     "another input shape": (
         entry("network", "input_shape", value=[3, 224, 224]),
         BundleMismatch,

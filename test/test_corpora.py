@@ -141,7 +141,6 @@ def test_a_fifth_of_the_noises_is_kept_wherever_they_lie(tmp_path):
             (tmp_path / name / str(k)).mkdir(parents=True)
             for i in range(count):
                 (tmp_path / name / str(k) / f"{i}.wav").touch()
-        training, held = split_noises(tmp_path / name)
         root = tmp_path / name
         training, held = split_noises(root)
         return (

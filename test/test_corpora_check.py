@@ -335,10 +335,16 @@ def test_from_folders_to_a_manifest_with_folds(check, tmp_path):
     later = emodb(tmp_path / "c", "12 13")
     code, said, _ = check(out, later, "--manifest", tmp_path / "more.csv")
     assert code == 0
-    assert "8 clips had no fold" in said
+    assert "given one of those that are there: 8" in said
     more = read_manifest(tmp_path / "more.csv")
     assert [clip.fold for clip in more[:20]] == [clip.fold for clip in clips]
     assert Counter(clip.fold for clip in more) == {0: 8, 1: 8, 2: 4, 3: 4, 4: 4}
+    # A voice that is there already, in a folder that was checked before and has grown.
+    write(one / "03a07Wa.flac", voice(77))
+    assert check(out, one, "--manifest", tmp_path / "grown.csv")[0] == 0
+    grown = {clip.path.name: clip for clip in read_manifest(tmp_path / "grown.csv")}
+    (fold,) = {clip.fold for clip in clips if clip.speaker == "emodb/03"}
+    assert grown["03a07Wa.flac"].fold == fold
 
 
 def test_a_speaker_has_the_fold_of_his_other_clips_or_the_emptiest():
@@ -349,6 +355,10 @@ def test_a_speaker_has_the_fold_of_his_other_clips_or_the_emptiest():
     nobody = Clip(Path("x.wav"), "sad")
     found = complete_folds([*told, *a[1:], *c, nobody])
     assert [clip.fold for clip in found] == [3, 7, 7, 3, 3, 3, 7, 7, 7, 7, None]
+    # A further corpus is in every fold, however large the folds are.
+    other = [replace(clip, corpus="y", speaker=f"y{clip.speaker[1:]}") for clip in some(4, 4)]
+    found = complete_folds([*found[:-1], *other])
+    assert Counter(clip.fold for clip in found[10:]) == {3: 8, 7: 8}
     with pytest.raises(BadValue, match="'x/00' is '3 and 7', expected one"):
         complete_folds([told[0], replace(a[1], fold=7)])
 

@@ -19,7 +19,7 @@ ADAPTED = told(FOLD, ["a"], ["a"], ["b"])
     ("splits", "expected"),
     [
         ([LEFT_OUT, ADAPTED], True),
-        ([ADAPTED], True),
+        ([ADAPTED], False),
         ([LEFT_OUT], False),
         ([], False),
         ([LEFT_OUT, told(FOLD, ["a", "b"], ["a", "b"], [])], False),

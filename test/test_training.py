@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from trainings import config_of, no_file_beyond, recordings_of, rewrite, tiny_tr
 
 import ser_ros.training.loop as loop
 import ser_ros.training.run as training
+import ser_ros.training.start as start
 from ser_ros.__main__ import main
 from ser_ros.bundle import Bundle, Calibration
 from ser_ros.classifier import Classifier, softmax
@@ -24,6 +26,7 @@ from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.config import BadValue, SpeakersInTraining
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.training import EmptyClass
+from ser_ros.evaluation.clips import Heard
 from ser_ros.evaluation.seen import acquaintance
 from ser_ros.features import FeatureConfig, ImageMaker
 from ser_ros.framing import windows_of
@@ -33,7 +36,8 @@ from ser_ros.runtime import open_runtime
 from ser_ros.training.checkpoint import CHECKPOINT
 from ser_ros.training.data import load_recordings
 from ser_ros.training.export import network_of, to_onnx
-from ser_ros.training.run import _about, check_beginning, licence_of_weights, run
+from ser_ros.training.run import check_beginning, licence_of_weights, run
+from ser_ros.training.scoring import calibrate
 from ser_ros.training.split import Parts
 from ser_ros.training.start import begin, settled
 
@@ -168,7 +172,6 @@ def test_a_checkpoint_is_gone_on_from_only_when_asked(folder, asked, capsys, cap
 
 
 def test_where_the_command_keeps_things(folder, asked, monkeypatch):
-
     monkeypatch.chdir(folder)
     main(["train", "tiny.yaml"])
     main(["train", "tiny.yaml", "--run", "elsewhere"])
@@ -341,6 +344,7 @@ def test_a_file_of_other_weights_is_refused(tmp_path, content):
         build_network(SMALL, 4, weights=str(path))
 
 
+@pytest.mark.slow
 def test_without_a_network_imagenet_gives_way_to_random_weights(folder, monkeypatch, caplog):
     build_network(SMALL, 4)  # lets torchvision be imported
     from torchvision.models import WeightsEnum
@@ -349,15 +353,16 @@ def test_without_a_network_imagenet_gives_way_to_random_weights(folder, monkeypa
         raise URLError("no route to host")
 
     monkeypatch.setattr(WeightsEnum, "get_state_dict", unreachable)
-    wanted = config_of(folder, weights="imagenet")
-    config = settled(wanted)
-    assert config == replace(wanted, weights="")
-    assert (
-        _about(config, Parts([], [], [], ""), None, {})["training"]["began_with"]
-        == "random weights"
-    )
+    config = config_of(folder, weights="imagenet", epochs=1)
+    training = run(config, folder / "run", folder / "bundle").training
+    assert training["began_with"] == "random weights"
+    assert training["settings"]["weights"] == ""
     assert "no route to host" in caplog.text
     assert "from scratch" in caplog.text
+    # What goes on began with what it began with, though the network is there by now.
+    monkeypatch.setattr(start, "imagenet_can_be_had", lambda: True)
+    assert settled(config, folder / "run" / CHECKPOINT) == replace(config, weights="")
+    assert settled(config, folder / "none" / CHECKPOINT) == config
 
 
 def test_recordings_in_memory_are_the_files(folder):
@@ -447,7 +452,8 @@ def test_the_exported_network_says_what_the_trained_one_said(tmp_path, shipped_b
 
 def test_no_room_for_an_export_is_said(folder):
     config = config_of(folder)
-    with no_file_beyond(100_000), pytest.raises(CannotWrite, match=tempfile.gettempdir()):
+    where = re.escape(tempfile.gettempdir())
+    with no_file_beyond(100_000), pytest.raises(CannotWrite, match=where):
         to_onnx(build_network(config.features, 4), config.features)
 
 
@@ -469,7 +475,7 @@ def test_a_validation_fold_calibrates_and_nobody_else_has_to(folder, caplog):
     training = bundle.training
     assert training["held_out_speakers"] == ["emodb/03"]
     assert training["validation_speakers"] == training["calibrated_on"] == ["emodb/09"]
-    assert "fitted on the validation speakers" in bundle.about["metrics"]["split"]
+    assert "fitted on the validation clips" in bundle.about["metrics"]["split"]
     assert not acquaintance(bundle, [clip_of("emodb/03")]).fitted
     # What began with it tells who chose its epoch, too.
     further = config_of(folder, weights=str(folder / "bundle"), epochs=1)
@@ -484,6 +490,20 @@ def test_a_validation_fold_calibrates_and_nobody_else_has_to(folder, caplog):
     every = config_of(folder, held_out_fold=None, epochs=1)
     assert run(every, folder / "four", folder / "every").calibration == Calibration()
     assert "Nobody is left to calibrate on" in caplog.text
+
+
+def test_one_voice_gives_a_threshold_for_its_own_temperature():
+    random = np.random.default_rng(1)
+    truth = random.integers(0, 4, 200)
+    logits = random.normal(0, 1, (200, 4)) + 2.0 * np.eye(4)[truth]
+    heard = [
+        Heard(clip_of("a"), int(t), 4 * row[None].astype(np.float32), np.ones(1, np.float32))
+        for t, row in zip(truth, logits, strict=True)
+    ]
+    found = calibrate(heard)
+    assert found.temperature > 2
+    sure = [softmax(h.logits[0], found.temperature).max() for h in heard]
+    assert np.mean(np.array(sure) >= found.uncertain_below) == pytest.approx(0.7, abs=0.01)
 
 
 def clip_of(speaker: str) -> Clip:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
-from trainings import config_of, recordings_of, tiny_training
+from trainings import config_of, tiny_training
 
 from ser_ros.baseline import LARGEST_SHIFT, PRIOR_WINDOWS, VoiceBaseline
 from ser_ros.corpora import read_manifest
@@ -18,6 +18,7 @@ from ser_ros.training.checkpoint import CHECKPOINT
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.data import NOBODY, Recording, load_recordings
 from ser_ros.training.known_voices import REMEMBERED, KnownVoices
+from ser_ros.training.run import run
 
 torch = pytest.importorskip("torch")
 
@@ -130,4 +131,5 @@ def test_what_is_known_of_the_voices_is_resumed(tmp_path, config):
 
 def test_one_voice_is_compared_with_nobody(tmp_path, config):
     with pytest.raises(NobodyToKnow, match=r"names 1 speaker\(s\)"):
-        loop.train(config, recordings_of(tmp_path, config), tmp_path / "run")
+        run(config, tmp_path / "run", tmp_path / "bundle")
+    assert not (tmp_path / "run").exists()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,10 +31,11 @@ from ser_ros.errors.training import (
 from ser_ros.training import loop
 from ser_ros.training.checkpoint import CHECKPOINT, Epoch, found_in
 from ser_ros.training.config import AugmentConfig
-from ser_ros.training.data import load_recordings
+from ser_ros.training.data import Draw, TrainingImages, load_recordings
 from ser_ros.training.history import draw_curves, keep_history
 from ser_ros.training.progress import COLUMNS, Bars, duration
 from ser_ros.training.validation import Validation
+from ser_ros.training.views import Views
 
 torch = pytest.importorskip("torch")
 
@@ -260,16 +262,21 @@ def test_validation_is_the_mean_recall_of_the_emotions_that_are_there(folder):
     assert Validation(sad, config)(AlwaysFirst(4)) == 0.0
 
 
-def test_a_view_that_is_lost_while_training_is_named(folder):
-    config = config_of(folder, workers=1)
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_view_that_is_lost_while_training_is_named(folder, monkeypatch, workers):
+    config = config_of(folder, workers=workers)
     recordings = recordings_of(folder, config)
 
-    def lose(step: loop.Progress) -> None:
-        for path in (folder / "views").rglob("*.npz"):
-            path.unlink()
+    def lost(*_: object) -> list[Path]:
+        return [folder / "lost.npz"] * len(recordings)
 
-    with pytest.raises(ViewDamaged, match=r"\.npz' cannot be read"):
-        loop.train(config, recordings, folder / "run", lose, views=folder / "views")
+    def drawn(images: TrainingImages, clip: int, random: np.random.Generator) -> Draw:
+        return Draw(clip, 0, 0, slice(0, 1), [])  # unseen by the process that draws
+
+    monkeypatch.setattr(Views, "make", lost)
+    monkeypatch.setattr(TrainingImages, "draw", drawn)
+    with pytest.raises(ViewDamaged, match=r"lost\.npz' cannot be read \(No such file"):
+        loop.train(config, recordings, folder / "run")
 
 
 # ── what is shown ─────────────────────────────────────────────────────────────────────────────

@@ -142,28 +142,29 @@ def _listen(clips: Sequence[Clip], jobs: int | None) -> list[Heard]:
 def _write(report: Report, path: Path, folds: int | None) -> None:
     """Write the clips that can be trained on, with the folds they have, or new ones."""
     clips: Sequence[Clip] = report.fit_for_training()
-    without = sum(clip.fold is None for clip in clips)
-    if folds is not None or without == len(clips):
+    told = sum(clip.fold is not None and bool(clip.speaker) for clip in clips)
+    if folds is not None or not told:
         clips = assign_folds(clips, folds or _FOLDS)
     else:
         clips = complete_folds(clips)
-        given = without - sum(clip.fold is None for clip in clips)
-        if given:
-            print(f"{given:,} clips had no fold, and were given one of those that the others have")
+        joined = sum(clip.fold is not None for clip in clips) - told
+        if joined:
+            print(f"clips without a fold that were given one of those that are there: {joined:,}")
     write_manifest(path, clips)
     made = sorted({clip.fold for clip in clips if clip.fold is not None})
     without = sum(clip.fold is None for clip in clips)
     out = len(report.heard) - len(clips)
-    told: dict[str, Any] = {
+    parts: dict[str, Any] = {
         f"{len(clips):,} clips": True,
         f"{len(made)} folds that share no speaker": made,
         f"{without:,} without a fold": without,
         f"{out:,} left out as unreadable, silent, doubled or unclear": out,
     }
-    print(f"\n{path}: {', '.join(words for words, shown in told.items() if shown)}")
+    print(f"\n{path}: {', '.join(words for words, shown in parts.items() if shown)}")
     if not made:
+        who = "one speaker alone" if any(clip.speaker for clip in clips) else "no speaker"
         print(
-            "corpus: no speaker is known, so the manifest has no folds and no figure for unseen "
+            f"corpus: {who} is known, so the manifest has no folds and no figure for unseen "
             "speakers can be made.",
             file=sys.stderr,
         )

@@ -43,13 +43,17 @@ def typed(words: Iterable[object]) -> str:
     return shlex.join(_told(str(word)) for word in words)
 
 
-_ABSOLUTE = re.compile(r"""(^|[\[{,:]\s*)(['"]?)[/~]([^,\]}'"]*)""")
+_KEY = re.compile(r"[\w.]+=")
+_IN_LIST = re.compile(r"""([\[{,:]\s*['"]?)[/~]([^,\]}'"]*)""")
 
 
 def _told(word: str) -> str:
-    """Leave the folders out of absolute paths: a word, or in the value or the list of KEY=VALUE."""
-    key, equals, value = word.rpartition("=")
-    return key + equals + _ABSOLUTE.sub(lambda m: f"{m[1]}{m[2]}PATH/{Path(m[3]).name}", value)
+    """Leave the folders out of absolute paths: a word, or KEY=VALUE's value, or in a list there."""
+    key = found[0] if (found := _KEY.match(word)) else ""
+    value = word.removeprefix(key)
+    if value.startswith(("/", "~")):
+        return f"{key}PATH/{Path(value).name}"
+    return key + _IN_LIST.sub(lambda m: f"{m[1]}PATH/{Path(m[2]).name}", value)
 
 
 def positive(text: str) -> int:

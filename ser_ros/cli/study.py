@@ -66,12 +66,11 @@ def run(options: argparse.Namespace) -> int:
     from ser_ros.training import study
     from ser_ros.training.config import read_train_config
     from ser_ros.training.run import clips_of
-    from ser_ros.training.start import settled
     from ser_ros.training.tasks import final_task, tasks_of
 
     if options.jobs < 1:
         raise BadValue("--jobs", options.jobs, "1 or more")
-    config = settled(read_train_config(options.config, changes_of(options.set)))
+    config = read_train_config(options.config, changes_of(options.set))
     folder = options.run or Path("runs") / f"{config.name}-study"
     clips, views = clips_of(config), folder / "views"
     adapt = None

@@ -17,8 +17,9 @@ from ser_ros.errors.machine import MissingExtra
 from ser_ros.errors.training import CheckpointThere
 
 HELP = "train a DenseNet121 on labelled recordings and save it as a bundle"
-EXAMPLE = """  python -m ser_ros corpus check /data/voices --manifest /data/manifest.csv
-  python -m ser_ros train config/train/yours.yaml --out models/mine \\
+EXAMPLE = r"""  python -m ser_ros corpus check /data/voices --manifest /data/manifest.csv \
+      --speaker '([a-z]+)_\d+\.wav$'
+  python -m ser_ros train config/train/yours.yaml --out models/mine \
       --set manifest=/data/manifest.csv --set epochs=40 --set augment.noise=0.7
 
 The run folder holds checkpoint.pt, history.csv and curves.png, all written after each epoch.

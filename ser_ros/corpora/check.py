@@ -290,8 +290,9 @@ def _duplicates(heard: Sequence[Heard]) -> Iterable[Problem]:
     groups: dict[str, list[list[Heard]]] = defaultdict(list)
     for same in _by_digest(heard).values():
         if len(same) > 1:
-            kinds = (k for k, _, of, _ in _DUPLICATES if len({of(h.clip) for h in same}) > 1)
-            groups[next(kinds, "")].append(same)
+            # What has no fold yet is in no other one.
+            told = {k: {of(h.clip) for h in same} - {None} for k, _, of, _ in _DUPLICATES}
+            groups[next((k for k in told if len(told[k]) > 1), "")].append(same)
     for kind, words, _, spoils in (*_DUPLICATES, ("", "", None, False)):
         if groups[kind]:
             files = [h for same in groups[kind] for h in same]
@@ -305,9 +306,9 @@ def _duplicates(heard: Sequence[Heard]) -> Iterable[Problem]:
 
 
 def _folds(heard: Sequence[Heard]) -> Iterable[Problem]:
-    folds: dict[str, set[int | None]] = defaultdict(set)
+    folds: dict[str, set[int]] = defaultdict(set)
     for h in heard:
-        if h.clip.speaker:
+        if h.clip.speaker and h.clip.fold is not None:
             folds[h.clip.speaker].add(h.clip.fold)
     torn = sorted(speaker for speaker, found in folds.items() if len(found) > 1)
     if torn:

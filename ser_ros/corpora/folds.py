@@ -38,8 +38,9 @@ def complete_folds(clips: Sequence[Clip]) -> list[Clip]:
     """Give a fold to those that have none, and leave the others where they are.
 
     A speaker who has one keeps it; each further speaker, those with most clips first, goes where
-    the fewest clips are. Clips without a speaker stay as they are. Raises `BadValue` for a speaker
-    in two folds.
+    fewest clips of that corpus are, and of these where fewest are at all. A clip whose speaker
+    nobody told has no fold. Raises `BadValue` for a speaker in two folds, or where there is no fold
+    to join.
     """
     of_speaker: dict[str, int] = {}
     for clip in clips:
@@ -49,13 +50,22 @@ def complete_folds(clips: Sequence[Clip]) -> list[Clip]:
             found = f"{of_speaker[clip.speaker]} and {clip.fold}"
             expected = "one for all clips of a speaker, or new ones (--folds)"
             raise BadValue(f"The fold of '{clip.speaker}'", found, expected)
-    given = [of_speaker.get(clip.speaker, clip.fold) for clip in clips]
-    sizes = Counter(fold for fold in given if fold is not None)
-    further = Counter(c.speaker for c in clips if c.speaker and c.speaker not in of_speaker)
-    for speaker, count in sorted(further.items(), key=lambda item: (-item[1], item[0])):
-        of_speaker[speaker] = min(sizes, key=lambda fold: (sizes[fold], fold))
-        sizes[of_speaker[speaker]] += count
-    return [replace(c, fold=of_speaker.get(c.speaker, c.fold)) for c in clips]
+    if not of_speaker:
+        raise BadValue("The folds of the speakers", "none", "some, or new ones (--folds)")
+    further: dict[str, list[Clip]] = {}
+    for clip in clips:
+        if clip.speaker and clip.speaker not in of_speaker:
+            further.setdefault(clip.speaker, []).append(clip)
+    folds = sorted(set(of_speaker.values()))
+    sizes = Counter(of_speaker[c.speaker] for c in clips if c.speaker in of_speaker)
+    own = Counter((c.corpus, of_speaker[c.speaker]) for c in clips if c.speaker in of_speaker)
+    for speaker in sorted(further, key=lambda name: (-len(further[name]), name)):
+        corpus, count = further[speaker][0].corpus, len(further[speaker])
+        fold = min(folds, key=lambda fold: (own[corpus, fold], sizes[fold], fold))
+        of_speaker[speaker] = fold
+        own[corpus, fold] += count
+        sizes[fold] += count
+    return [replace(clip, fold=of_speaker.get(clip.speaker)) for clip in clips]
 
 
 def _split(clips: Sequence[Clip], folds: int) -> list[int]:

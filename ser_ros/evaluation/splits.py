@@ -56,6 +56,11 @@ def learned_in_turn(told: Sequence[Mapping[str, Any]]) -> bool:
     `told` is what `measure` says of the splits.
     """
     folds = [split for split in told if split["kind"] == FOLD]
-    return bool(folds) and all(
-        split["learned_last"] == split["corpora"] and split["learned_before"] for split in folds
+    several = any(split["kind"] == CORPUS for split in told)
+    return (
+        several
+        and bool(folds)
+        and all(
+            split["learned_last"] == split["corpora"] and split["learned_before"] for split in folds
+        )
     )

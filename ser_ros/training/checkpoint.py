@@ -81,6 +81,15 @@ def _reason(error: BaseException) -> str:
     return str(error).partition("\n")[0]
 
 
+def weights_in(path: Path) -> str | None:
+    """Return the key `weights` that a training began with; None where that cannot be read."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return str(content["config"]["weights"])
+    except Exception:  # as in `found_in`, which says it
+        return None
+
+
 def found_in(path: Path, config: TrainConfig, began: str, clips: str) -> dict[str, Any] | None:
     """Return a checkpoint's content, if there is one.
 
@@ -106,7 +115,7 @@ def found_in(path: Path, config: TrainConfig, began: str, clips: str) -> dict[st
                 inner = min(k for k in there | here if there.get(k) != here.get(k))
                 key, there, here = f"{key}.{inner}", there.get(inner), here.get(inner)
             raise CheckpointMismatch(path, key, repr(there), repr(here))
-    if content.get("clips") != clips:
+    if content.get("clips", clips) != clips:
         # Their voices may be those that are held out here.
         raise CheckpointMismatch(path, "list of clips trained on", "another", "as in the manifest")
     return content

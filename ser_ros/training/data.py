@@ -72,7 +72,8 @@ def digest(recordings: Sequence[Recording]) -> str:
     found = hashlib.sha256()
     for recording in recordings:
         found.update(recording.samples.tobytes())
-        found.update(json.dumps([recording.label, recording.clip.speaker]).encode())
+        told = [recording.label, recording.clip.speaker, recording.clip.corpus]
+        found.update(json.dumps(told).encode())
     return found.hexdigest()
 
 

@@ -6,14 +6,26 @@ comparison does; one that learned with it can leave to it what differs from voic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from ser_ros.baseline import LARGEST_SHIFT
+from ser_ros.corpora import Clip
+from ser_ros.errors.training import NobodyToKnow
+from ser_ros.training.config import TrainConfig
 from ser_ros.training.data import NOBODY
 
 REMEMBERED = 10.0
 """Neutral windows of a voice that its mean rests on: about those of an enrolment. Older ones, of a
 network that knew less, fade."""
+
+
+def check_voices(config: TrainConfig, clips: Sequence[Clip]) -> None:
+    """Raises `NobodyToKnow` where voices shall be known and there are not two to compare."""
+    voices = len({clip.speaker for clip in clips} - {""})
+    if config.known_voices and voices < 2:
+        raise NobodyToKnow(config.manifest, voices)
 
 
 class KnownVoices:

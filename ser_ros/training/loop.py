@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from ser_ros.errors.training import NobodyToKnow, NonFiniteLoss, NonFiniteStart, ViewDamaged
+from ser_ros.errors.training import NonFiniteLoss, NonFiniteStart, ViewDamaged
 from ser_ros.labels import NEUTRAL
 from ser_ros.network import build_network
 from ser_ros.training.blend import blended_loss, colours_mixed, mixup
@@ -136,8 +136,6 @@ def _begin(
     )
     state = State(network, optimiser, schedule)
     if config.known_voices:
-        if voices < 2:
-            raise NobodyToKnow(config.manifest, voices)
         neutral = config.label_set.labels.index(NEUTRAL)
         state.known = KnownVoices(voices, config.outputs, neutral, where)
     if found is not None:

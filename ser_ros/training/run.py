@@ -21,14 +21,15 @@ from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.config import BadValue, NothingToScore, SpeakersInTraining
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation.seen import NO_NOISES, acquaintance, noises_of
-from ser_ros.training.checkpoint import Epoch
+from ser_ros.training.checkpoint import CHECKPOINT, Epoch
 from ser_ros.training.config import RANDOM, TrainConfig
 from ser_ros.training.data import load_recordings
 from ser_ros.training.export import only, to_onnx
 from ser_ros.training.history import TensorBoard, keep_history
+from ser_ros.training.known_voices import check_voices
 from ser_ros.training.loop import train
 from ser_ros.training.progress import shown
-from ser_ros.training.scoring import calibrate, figures, neutral_logits
+from ser_ros.training.scoring import calibrate, figures, listen, neutral_logits
 from ser_ros.training.split import Parts, chosen, split
 from ser_ros.training.start import origin, settled
 from ser_ros.training.validation import Validation
@@ -46,8 +47,9 @@ def run(
     (`folder/views`). Raises `TrainingError`, `ManifestError`, `AudioError`, `ConfigError` or
     `CannotWrite`.
     """
-    config = settled(config)
+    config = settled(config, folder / CHECKPOINT if resume else None)
     parts = split(config, clips_of(config))
+    check_voices(config, parts.training)
     if parts.held and all(config.label_set.index(clip.emotion) is None for clip in parts.held):
         raise NothingToScore(config.manifest, config.labels)
     began = origin(config)
@@ -73,24 +75,19 @@ def run(
         _about(config, parts, began, {}),
     )
     bundle = replace(bundle, neutral_logits=neutral_logits(bundle, parts.training, config.seed))
-    unheard = _calibrating(config, parts)
-    if unheard:
-        _log.info("Calibrating and scoring: %s.", parts.described)
-        bundle = replace(bundle, calibration=calibrate(bundle, unheard))
+    held = listen(bundle, parts.held)
+    if parts.validation or held:
+        _log.info("Calibrating %s, and scoring: %s.", _fitted_on(parts), parts.described)
+        calibrating = listen(bundle, parts.validation) if parts.validation else held
+        bundle = replace(bundle, calibration=calibrate(calibrating))
     else:
         _log.warning("Nobody is left to calibrate on: temperature 1, `uncertain` below 0.5.")
-    if parts.held:
-        given = bundle.calibration.temperature if unheard is not parts.held else None
-        found = figures(bundle, parts.held, given)
+    if held:
+        given = bundle.calibration.temperature if parts.validation else None
+        found = figures(bundle, held, given)
         bundle = replace(bundle, about=_about(config, parts, began, found))
     bundle.save(out)
     return bundle
-
-
-def _calibrating(config: TrainConfig, parts: Parts) -> list[Clip]:
-    """Return the clips that give temperature and threshold: not the scored ones, if there are."""
-    told = any(config.label_set.index(clip.emotion) is not None for clip in parts.validation)
-    return parts.validation if told else parts.held
 
 
 def check_beginning(config: TrainConfig, parts: Parts, began: Bundle) -> None:
@@ -177,7 +174,7 @@ def _about(
             **_voices(_speakers(used), parts, config, began),
             "began_with": _began_with(config, began),
             "validation_speakers": _choosers(parts, began),
-            "calibrated_on": _speakers(_calibrating(config, parts)),
+            "calibrated_on": _speakers(parts.validation or parts.held),
             "settings": config.deciding(),
             "ser_ros": __version__,
         },
@@ -186,7 +183,7 @@ def _about(
         about["metrics"] = {
             "split": (
                 f"{parts.described}; mean of the windows of a clip; ece with a temperature fitted "
-                f"{_fitted_on(config, parts)}"
+                f"{_fitted_on(parts)}"
             ),
             "seed": config.seed,
             "held_out": metrics,
@@ -223,9 +220,9 @@ def _speakers(clips: Sequence[Clip]) -> list[str]:
     return sorted({clip.speaker for clip in clips} - {""})
 
 
-def _fitted_on(config: TrainConfig, parts: Parts) -> str:
-    if _calibrating(config, parts) is not parts.held:
-        return "on the validation speakers"
+def _fitted_on(parts: Parts) -> str:
+    if parts.validation:
+        return "on the validation clips"
     if len(_speakers(parts.held)) > 1:
         return "on the other held-out speakers"
     return "on nobody (1): there is no other held-out speaker"

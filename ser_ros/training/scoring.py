@@ -29,29 +29,29 @@ _NEUTRAL_CLIPS = 300
 """Clips of neutral speech that tell what the population sounds like."""
 
 
-def calibrate(bundle: Bundle, clips: Sequence[Clip]) -> Calibration:
+def calibrate(heard: Sequence[Heard]) -> Calibration:
     """Return the temperature of speakers that the network did not learn, and their threshold.
 
-    The threshold is chosen under temperatures that no speaker helped to fit for itself.
+    The threshold is chosen under temperatures that no speaker helped to fit for itself, where there
+    are several.
     """
-    heard = _listen(bundle, clips)
     even = even_weights(corpora_of(heard))
     temperature = fit_temperature([h.logits for h in heard], truth_of(heard), even)
-    found = _probabilities(heard, None)
+    alone = len(set(speakers_of(heard))) < 2
+    found = _probabilities(heard, temperature if alone else None)
     return kept(temperature, choose_threshold(found.max(axis=1), weight=even))
 
 
 def figures(
-    bundle: Bundle, held: Sequence[Clip], temperature: float | None
+    bundle: Bundle, held: Sequence[Heard], temperature: float | None
 ) -> dict[str, dict[str, Any]]:
     """Return the figures of the held-out speakers: of all, and by corpus.
 
     Without a `temperature`, which others gave, each speaker's figures are made with one that is
     fitted on all the other held-out speakers: no voice is judged with one that it helped to choose.
     """
-    heard = _listen(bundle, held)
-    truth, corpora = truth_of(heard), corpora_of(heard)
-    found = _probabilities(heard, temperature)
+    truth, corpora = truth_of(held), corpora_of(held)
+    found = _probabilities(held, temperature)
     labels, threshold = bundle.labels.labels, bundle.calibration.uncertain_below
     metrics = {"all": score(labels, truth, found, threshold).to_dict()}
     for corpus in sorted(set(corpora) - {""}):
@@ -77,7 +77,7 @@ def neutral_logits(bundle: Bundle, clips: Sequence[Clip], seed: int) -> tuple[fl
     neutral = [clip for clip in clips if bundle.labels.name(clip.emotion) == NEUTRAL]
     drawn = np.random.default_rng(seed).permutation(len(neutral))[:_NEUTRAL_CLIPS]
     by_speaker: dict[str, list[npt.NDArray[np.float32]]] = {}
-    for heard in _listen(bundle, [neutral[i] for i in drawn]):
+    for heard in listen(bundle, [neutral[i] for i in drawn]):
         if len(heard.logits):
             by_speaker.setdefault(heard.clip.speaker, []).append(heard.logits)
     if not by_speaker:
@@ -86,7 +86,7 @@ def neutral_logits(bundle: Bundle, clips: Sequence[Clip], seed: int) -> tuple[fl
     return tuple(round(float(value), 4) for value in np.mean(means, axis=0))
 
 
-def _listen(bundle: Bundle, clips: Sequence[Clip]) -> list[Heard]:
+def listen(bundle: Bundle, clips: Sequence[Clip]) -> list[Heard]:
     """Hear clips as the node does."""
     classifier = Classifier(bundle, runtime="onnxruntime", threads=os.cpu_count() or 1)
     rate = bundle.features.rate

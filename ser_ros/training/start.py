@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from ser_ros.bundle import MANIFEST, Bundle, find_bundle
 from ser_ros.errors.config import BadValue
 from ser_ros.network import IMAGENET, build_network, imagenet_can_be_had
+from ser_ros.training.checkpoint import weights_in
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.export import network_of
 
 _log = logging.getLogger(__name__)
 
 
-def settled(config: TrainConfig) -> TrainConfig:
+def settled(config: TrainConfig, checkpoint: Path | None = None) -> TrainConfig:
     """Return the configuration with weights that can be had: random ones where ImageNet's cannot.
 
-    So the checkpoint and the bundle tell what the training really began with.
+    So the checkpoint and the bundle tell what the training really began with; one that goes on from
+    a `checkpoint` began with what that says.
     """
-    if config.weights == IMAGENET and not imagenet_can_be_had():
-        return replace(config, weights="")
-    return config
+    if config.weights != IMAGENET:
+        return config
+    if checkpoint is not None and checkpoint.is_file():
+        had = weights_in(checkpoint) != ""
+    else:
+        had = imagenet_can_be_had()
+    return config if had else replace(config, weights="")
 
 
 def origin(config: TrainConfig) -> Bundle | None:

@@ -32,6 +32,7 @@ from ser_ros.errors.config import BadValue
 from ser_ros.errors.models import BundleError
 from ser_ros.evaluation.calibration import kept
 from ser_ros.evaluation.splits import FOLD, Split, learned_in_turn
+from ser_ros.network import IMAGENET
 from ser_ros.processes import each
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.run import clips_of, make_views, noises_told, run
@@ -69,7 +70,11 @@ def _finished(task: Task) -> bool:
         return False
     training = bundle.training
     began = origin(task.config)
-    same = training.get("settings") == as_written(task.config)
+    # ImageNet's weights could not be had, perhaps, when it was trained.
+    told = [as_written(task.config)]
+    if task.config.weights == IMAGENET:
+        told.append(as_written(replace(task.config, weights="")))
+    same = training.get("settings") in told
     same = same and training.get("noises") == noises_told(task.config, began)
     if began is not None:
         same = same and began.sha256 in training.get("began_with", "")

@@ -11,6 +11,7 @@ from ser_ros.corpora import Clip
 from ser_ros.errors.config import BadValue
 from ser_ros.evaluation.splits import CORPUS, FOLD
 from ser_ros.training.config import RANDOM, TrainConfig
+from ser_ros.training.known_voices import check_voices
 from ser_ros.training.run import check_beginning
 from ser_ros.training.split import split
 from ser_ros.training.start import origin
@@ -171,6 +172,7 @@ def _check(task: Task, clips: Sequence[Clip]) -> None:
     """Do what its training would do first, so that no other is waited for in vain."""
     config = task.config
     parts = split(config, clips)
+    check_voices(config, parts.training)
     there = {config.label_set.name(clip.emotion) for clip in parts.training}
     for label in config.label_set.labels:
         if label not in there:
