@@ -125,6 +125,9 @@ def run(options: argparse.Namespace) -> int:
     changed = conditions(names, folder, options.seed, held_out=known)
 
     items = items_of(clips, bundle.labels)
+    if options.baseline == ENROLL and not baseline.can_enroll(items, bundle.labels.index(NEUTRAL)):
+        expected = "a speaker with a neutral clip to enrol and another to score"
+        raise BadValue("--baseline", ENROLL, expected)
     judged = evaluation.judge(task, items) if items else HeardClips([], [])
     for sentence in judged.unreadable:
         print(f"evaluate: {sentence}", file=sys.stderr)
@@ -249,10 +252,7 @@ class _Evaluation:
             if wanted != NONE:
                 raise
             adapter, modes = None, (NONE,)
-        if not baseline.enrolment(heard, neutral):
-            if wanted == ENROLL:
-                expected = "a speaker with a neutral clip to enrol and another to score"
-                raise BadValue("--baseline", wanted, expected)
+        if wanted != ENROLL and not baseline.enrolment(heard, neutral):
             modes = tuple(mode for mode in modes if mode != ENROLL)
         said = {
             mode: self.opinions(baseline.adapted(heard, mode, adapter, neutral, self.seed))

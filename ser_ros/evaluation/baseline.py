@@ -6,7 +6,7 @@ clips are scored in all three modes, so that a difference is the baseline's.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -16,7 +16,7 @@ import numpy as np
 from ser_ros.baseline import VoiceBaseline
 from ser_ros.bundle import Bundle
 from ser_ros.errors.config import BadValue
-from ser_ros.evaluation.clips import Heard
+from ser_ros.evaluation.clips import Heard, Item
 from ser_ros.runtime import Logits
 from ser_ros.voices import ENROLL, MODES, NONE
 
@@ -70,6 +70,12 @@ class _OfLogits:
         adapted = self._voice(window)
         self._voice.follow(window)
         return adapted
+
+
+def can_enroll(items: Sequence[Item], neutral: int | None) -> bool:
+    """Whether some speaker has a neutral clip to enrol and another to score."""
+    clips = Counter(item.clip.speaker for item in items)
+    return any(i.truth == neutral and i.clip.speaker and clips[i.clip.speaker] > 1 for i in items)
 
 
 def enrolment(
