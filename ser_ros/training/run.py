@@ -77,7 +77,7 @@ def run(
     bundle = replace(bundle, neutral_logits=neutral_logits(bundle, parts.training, config.seed))
     held = listen(bundle, parts.held)
     if parts.validation or held:
-        _log.info("Calibrating %s, and scoring: %s.", _fitted_on(parts), parts.described)
+        _log.info("Calibrating on what was not learned, and scoring: %s.", parts.described)
         calibrating = listen(bundle, parts.validation) if parts.validation else held
         bundle = replace(bundle, calibration=calibrate(calibrating))
     else:
