@@ -13,7 +13,7 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 from ser_ros.errors.config import BadValue
-from ser_ros.errors.machine import MissingExtra
+from ser_ros.errors.machine import CannotFetch, MissingExtra
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +58,7 @@ def build_network(
 
     Its input has the shape (batch, channels, bands, frames) of `features`. `weights` is a file of
     torchvision's, or `imagenet` to fetch it. Raises `MissingExtra` where torch or torchvision is
-    not installed, and `BadValue` for weights of another network, or that cannot be had.
+    not installed, `BadValue` for weights of another network, and `CannotFetch`.
     """
     _import_torchvision()
     import torch
@@ -80,19 +80,6 @@ def build_network(
     return network
 
 
-def imagenet_can_be_had() -> bool:
-    """Whether torchvision has ImageNet's weights or can fetch them; say in the log why not."""
-    _import_torchvision()
-    from torchvision.models import DenseNet121_Weights
-
-    try:
-        DenseNet121_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True)
-    except _UNREADABLE as error:
-        _log.warning("ImageNet weights cannot be fetched (%s): training from scratch.", error)
-        return False
-    return True
-
-
 def _import_torchvision() -> None:
     """Raises `MissingExtra` where torch or torchvision is not installed."""
     try:
@@ -109,16 +96,7 @@ def _import_torchvision() -> None:
 
 def _begin_with(network: torch.nn.Module, weights: str) -> None:
     """Load everything but the classifier; say in the log what the training begins with."""
-    import torch
-    from torchvision.models import DenseNet121_Weights
-
-    try:
-        if weights == IMAGENET:
-            state = DenseNet121_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True)
-        else:
-            state = torch.load(weights, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        raise BadValue("weights", weights, "a file of torchvision's DenseNet121") from error
+    state = _imagenet() if weights == IMAGENET else _read(weights)
     if not isinstance(state, dict):
         raise BadValue("weights", weights, "a file of torchvision's DenseNet121")
     # The file of 2017 spells the layers norm.1, conv.1, norm.2, conv.2.
@@ -136,3 +114,21 @@ def _begin_with(network: torch.nn.Module, weights: str) -> None:
     except RuntimeError as error:
         raise BadValue("weights", weights, "weights of a DenseNet121 for three channels") from error
     _log.info("Training begins with the weights '%s'.", weights)
+
+
+def _imagenet() -> object:
+    from torchvision.models import DenseNet121_Weights
+
+    try:
+        return DenseNet121_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True)
+    except _UNREADABLE as error:
+        raise CannotFetch("ImageNet's weights", error) from error
+
+
+def _read(weights: str) -> object:
+    import torch
+
+    try:
+        return torch.load(weights, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
+        raise BadValue("weights", weights, "a file of torchvision's DenseNet121") from error

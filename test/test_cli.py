@@ -400,7 +400,7 @@ def test_nobody_is_enrolled_without_speakers(ser_ros, knowing, tmp_path):
     rows = ["path,emotion", *(f"{p},{e}" for p, e in NAMELESS)]
     (tmp_path / "m.csv").write_text("\n".join(rows) + "\n")
     words = ("--model", knowing, *ORT, tmp_path / "m.csv", "--baseline")
-    refused(ser_ros("evaluate", *words, "enroll"), "--baseline", "neutral clip to enrol")
+    refused(ser_ros("evaluate", *words, "enroll"), "no speaker has a neutral clip to enrol")
     done = ser_ros("evaluate", *words, "running")
     assert done.returncode == 0, done.stderr
     assert "running" in done.stdout and "enroll" not in done.stdout

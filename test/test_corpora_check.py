@@ -345,6 +345,10 @@ def test_from_folders_to_a_manifest_with_folds(check, tmp_path):
     grown = {clip.path.name: clip for clip in read_manifest(tmp_path / "grown.csv")}
     (fold,) = {clip.fold for clip in clips if clip.speaker == "emodb/03"}
     assert grown["03a07Wa.flac"].fold == fold
+    # Whichever is named first.
+    assert check(one, out, "--manifest", tmp_path / "turned.csv")[0] == 0
+    turned = {clip.path.name: clip for clip in read_manifest(tmp_path / "turned.csv")}
+    assert turned == grown
 
 
 def test_a_speaker_has_the_fold_of_his_other_clips_or_the_emptiest():

@@ -94,6 +94,11 @@ def test_the_first_neutral_clips_are_enrolled():
     assert enrolment([heard("only", "c/a", NEUTRAL)], NEUTRAL) == {}, "none would be left"
     assert enrolment([heard("x", "c/a", 0), heard("y", "c/a", 2)], NEUTRAL) == {}
     assert enrolment(clips, None) == {}
+    # Before they were listened to, the same clips, but for those in which nothing was heard.
+    items = [Item(h.clip, h.truth) for h in clips]
+    assert enrolment(items, NEUTRAL) == enrolment(clips, NEUTRAL)
+    neutral = [Item(h.clip, NEUTRAL) for h in clips[:3]]
+    assert enrolment(neutral, NEUTRAL) == {}, "none would be left"
 
 
 def test_the_same_clips_are_scored_in_all_modes():

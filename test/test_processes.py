@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from multiprocessing import active_children
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -101,17 +102,23 @@ def test_processes_end_with_a_parent_that_is_killed(tmp_path):
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     words, env = [sys.executable, str(script), str(signed)], {**os.environ, "PYTHONPATH": path}
     parent = subprocess.Popen(words, env=env)
-    until = time.monotonic() + 60
-    while len(list(signed.iterdir())) < 2:
-        assert parent.poll() is None
-        assert time.monotonic() < until, "no two processes in 60 s"
-        time.sleep(0.05)
-    parent.kill()
-    parent.wait()
-    pids = [file.name for file in signed.iterdir()]
-    while any(map(alive, pids)):
-        assert time.monotonic() < until + 30, f"{pids} go on"
-        time.sleep(0.05)
+    try:
+        until = time.monotonic() + 60
+        while len(list(signed.iterdir())) < 2:
+            assert parent.poll() is None
+            assert time.monotonic() < until, "no two processes in 60 s"
+            time.sleep(0.05)
+        parent.kill()
+        parent.wait()
+        pids = [file.name for file in signed.iterdir()]
+        while any(map(alive, pids)):
+            assert time.monotonic() < until + 30, f"{pids} go on"
+            time.sleep(0.05)
+    finally:
+        parent.kill()
+        for file in signed.iterdir():
+            with suppress(ProcessLookupError):
+                os.kill(int(file.name), signal.SIGKILL)
 
 
 def test_who_asks_no_more_ends_the_processes():

@@ -14,7 +14,9 @@ from trainings import rewrite, tiny_training
 from ser_ros.__main__ import main
 from ser_ros.bundle import Bundle
 from ser_ros.corpora import read_manifest
-from ser_ros.errors.config import BadValue
+from ser_ros.errors.audio import UnreadableFile
+from ser_ros.errors.config import BadValue, NothingToScore
+from ser_ros.errors.training import EmptyClass
 from ser_ros.evaluation.splits import CORPUS, FOLD
 from ser_ros.training.config import read_train_config
 from ser_ros.training.study import splits_of, train_all
@@ -113,7 +115,7 @@ def test_what_a_study_could_not_do_is_told_before_it_trains(four_voices):
     with pytest.raises(BadValue, match=r"The folds of 'emodb' is \[1\], expected at least two"):
         one_fold = [clip for clip in clips if clip.corpus == "other" or clip.fold == 1]
         tasks_of(config, one_fold, where, adapt=config)
-    with pytest.raises(BadValue, match="'sad' that 'fold-emodb-1' would learn"):
+    with pytest.raises(EmptyClass, match="'sad' in what 'fold-emodb-1' would learn"):
         no_sad = [c for c in clips if (c.corpus, c.fold, c.emotion) != ("emodb", 0, "sad")]
         tasks_of(config, no_sad, where, adapt=config)
     with pytest.raises(BadValue, match="expected speakers"):
@@ -124,9 +126,15 @@ def test_what_a_study_could_not_do_is_told_before_it_trains(four_voices):
         tasks_of(config, clips, where, adapt=replace(config, manifest="others.csv"))
     with pytest.raises(BadValue, match="validation_fold"):
         tasks_of(config, clips, where, adapt=replace(config, validation_fold=1))
-    with pytest.raises(BadValue, match="'sad' that 'corpus-other' would learn"):
+    with pytest.raises(EmptyClass, match="'sad' in what 'corpus-other' would learn"):
         sad = [c for c in clips if (c.corpus, c.emotion) != ("emodb", "sad")]
         tasks_of(config, sad, where, folds=[])
+    with pytest.raises(NothingToScore, match="expected some of angry"):
+        feared = [replace(c, emotion="fear") if c.corpus == "other" else c for c in clips]
+        tasks_of(config, feared, where, folds=[])
+    with pytest.raises(UnreadableFile, match="No such file"):
+        lost = [replace(c, path=Path("lost.wav")) if c.corpus == "other" else c for c in clips]
+        tasks_of(config, lost, where, folds=[])
 
 
 def test_the_fold_that_chooses_the_epoch_is_another_than_is_held_out(four_voices):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from urllib.error import URLError
@@ -12,11 +10,10 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 from programs import python
-from trainings import config_of, no_file_beyond, recordings_of, rewrite, tiny_training
+from trainings import config_of, recordings_of, rewrite, tiny_training
 
 import ser_ros.training.loop as loop
 import ser_ros.training.run as training
-import ser_ros.training.start as start
 from ser_ros.__main__ import main
 from ser_ros.bundle import Bundle, Calibration
 from ser_ros.classifier import Classifier, softmax
@@ -24,8 +21,7 @@ from ser_ros.corpora import Clip, read_manifest
 from ser_ros.errors import SerError
 from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.config import BadValue, SpeakersInTraining
-from ser_ros.errors.machine import CannotWrite
-from ser_ros.errors.training import EmptyClass
+from ser_ros.errors.training import CheckpointMismatch, EmptyClass
 from ser_ros.evaluation.clips import Heard
 from ser_ros.evaluation.seen import acquaintance
 from ser_ros.features import FeatureConfig, ImageMaker
@@ -33,13 +29,15 @@ from ser_ros.framing import windows_of
 from ser_ros.labels import FOUR
 from ser_ros.network import build_network
 from ser_ros.runtime import open_runtime
+from ser_ros.training.about import licence_of_weights
 from ser_ros.training.checkpoint import CHECKPOINT
+from ser_ros.training.checks import check_beginning
 from ser_ros.training.data import load_recordings
 from ser_ros.training.export import network_of, to_onnx
-from ser_ros.training.run import check_beginning, licence_of_weights, run
+from ser_ros.training.run import run
 from ser_ros.training.scoring import calibrate
 from ser_ros.training.split import Parts
-from ser_ros.training.start import begin, settled
+from ser_ros.training.start import begin
 
 soundfile = pytest.importorskip("soundfile")
 torch = pytest.importorskip("torch")
@@ -356,13 +354,14 @@ def test_without_a_network_imagenet_gives_way_to_random_weights(folder, monkeypa
     config = config_of(folder, weights="imagenet", epochs=1)
     training = run(config, folder / "run", folder / "bundle").training
     assert training["began_with"] == "random weights"
-    assert training["settings"]["weights"] == ""
     assert "no route to host" in caplog.text
-    assert "from scratch" in caplog.text
+    assert "begins with random weights" in caplog.text
     # What goes on began with what it began with, though the network is there by now.
-    monkeypatch.setattr(start, "imagenet_can_be_had", lambda: True)
-    assert settled(config, folder / "run" / CHECKPOINT) == replace(config, weights="")
-    assert settled(config, folder / "none" / CHECKPOINT) == config
+    monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda *_, **__: pytest.fail("fetched"))
+    training = run(config, folder / "run", folder / "again").training
+    assert training["began_with"] == "random weights"
+    with pytest.raises(CheckpointMismatch, match="its weights is 'imagenet', here it is ''"):
+        run(replace(config, weights=""), folder / "run", folder / "other")
 
 
 def test_recordings_in_memory_are_the_files(folder):
@@ -448,13 +447,6 @@ def test_the_exported_network_says_what_the_trained_one_said(tmp_path, shipped_b
         with torch.no_grad():
             expected = network(torch.from_numpy(image[None]))[0].numpy()
         np.testing.assert_allclose(softmax(runtime(image), 1.0), softmax(expected, 1.0), atol=1e-3)
-
-
-def test_no_room_for_an_export_is_said(folder):
-    config = config_of(folder)
-    where = re.escape(tempfile.gettempdir())
-    with no_file_beyond(100_000), pytest.raises(CannotWrite, match=where):
-        to_onnx(build_network(config.features, 4), config.features)
 
 
 # ── who calibrates ────────────────────────────────────────────────────────────────────────────

@@ -71,7 +71,7 @@ def test_a_resumed_training_is_the_same_as_one_in_one_go_with_any_number_of_work
     config = config_of(folder, epochs=3)
     recordings = recordings_of(folder, config)
     whole: list = []
-    expected = loop.train(config, recordings, folder / "whole", curve(whole))
+    expected = loop.train(config, recordings, folder / "whole", curve(whole)).network
     torch.rand(7)  # what else drew random numbers must not matter
     np.random.rand(7)
 
@@ -80,7 +80,7 @@ def test_a_resumed_training_is_the_same_as_one_in_one_go_with_any_number_of_work
         loop.train(config, recordings, folder / "parts", curve(parts, stop=(1, 2)))
     parts = [step for step in parts if step[0] == 0]  # epoch 1 was not finished
     config = replace(config, workers=2)
-    found = loop.train(config, recordings, folder / "parts", curve(parts))
+    found = loop.train(config, recordings, folder / "parts", curve(parts)).network
     assert parts == whole
     assert_same(expected, found)
 
@@ -121,7 +121,7 @@ def test_a_killed_training_goes_on_to_the_same_curve(folder):
 def test_a_checkpoint_of_another_training_is_refused_and_left(folder):
     config = config_of(folder, epochs=1)
     recordings = recordings_of(folder, config)
-    one = loop.train(config, recordings, folder / "run").state_dict()
+    one = loop.train(config, recordings, folder / "run").network.state_dict()
     kept = (folder / "run" / CHECKPOINT).read_bytes()
     for other, named in (
         (replace(config, seed=2), "its seed is 1, here it is 2"),
@@ -129,8 +129,8 @@ def test_a_checkpoint_of_another_training_is_refused_and_left(folder):
     ):
         with pytest.raises(CheckpointMismatch, match=named):
             loop.train(other, recordings, folder / "run")
-    with pytest.raises(CheckpointMismatch, match="model begun with is none, here it is 0f"):
-        found_in(folder / "run" / CHECKPOINT, config, began="0f", clips="")
+    with pytest.raises(CheckpointMismatch, match="beginning is random weights, here it is a or b"):
+        found_in(folder / "run" / CHECKPOINT, config, ("a", "b"), clips="")
     elsewhere = [replace(recordings[0], clip=replace(recordings[0].clip, speaker="x"))]
     for others in (recordings[:-1], [*elsewhere, *recordings[1:]]):
         with pytest.raises(CheckpointMismatch, match="list of clips trained on"):
@@ -138,10 +138,9 @@ def test_a_checkpoint_of_another_training_is_refused_and_left(folder):
     assert (folder / "run" / CHECKPOINT).read_bytes() == kept
     aside = replace(config, name="other", workers=0, tensorboard=True, description="x")
     loop.train(aside, recordings, folder / "run")  # these decide nothing
-    other = loop.train(replace(config, seed=2), recordings, folder / "run", resume=False)
-    assert not torch.equal(
-        one["features.conv0.weight"], other.state_dict()["features.conv0.weight"]
-    )
+    afresh = loop.train(replace(config, seed=2), recordings, folder / "run", resume=False)
+    other = afresh.network.state_dict()
+    assert not torch.equal(one["features.conv0.weight"], other["features.conv0.weight"])
 
 
 def test_a_damaged_checkpoint_is_told(folder):
@@ -232,13 +231,13 @@ def test_the_best_epoch_is_kept_and_no_better_one_for_long_ends_the_training(fol
 
     found = loop.train(
         config, recordings, folder / "run", validate=validate, ended=lambda h: history.append(h[-1])
-    )
+    ).network
     assert [epoch.uar for epoch in history] == [0.3, 0.6, 0.5, 0.6]
     assert "stopping early" in caplog.text
     for name, value in found.state_dict().items():
         assert torch.equal(value, weights[1][name]), name
     again = loop.train(config, recordings, folder / "run", validate=validate)  # nothing is left
-    assert_same(found, again)
+    assert_same(found, again.network)
     assert len(weights) == 4
 
 

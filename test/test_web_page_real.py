@@ -95,6 +95,7 @@ def test_a_page_survives_a_restart_of_the_server(listener, opened):
         page = opened(url)
         expect(page.locator("#link")).to_have_text("Connected")
     expect(page.locator("#link")).to_contain_text("Not connected")
+    page.wait_for_timeout(1000)  # a gap of less than half a second is not told
     port = int(url.rstrip("/").rpartition(":")[2])
     hub = Hub()
     with served_aside(listener, hub, port, ros=True):

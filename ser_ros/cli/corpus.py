@@ -28,8 +28,6 @@ HELP = "find out what recordings hold and what is wrong with them"
 EXAMPLE = """  python -m ser_ros corpus check /data/ravdess /data/emodb --picture corpus.png \\
       --manifest /data/manifest.csv"""
 
-_FOLDS = 5
-
 _MOST_JOBS = 8
 """More threads than that wait for the disk."""
 
@@ -143,10 +141,8 @@ def _write(report: Report, path: Path, folds: int | None) -> None:
     """Write the clips that can be trained on, with the folds they have, or new ones."""
     clips: Sequence[Clip] = report.fit_for_training()
     told = sum(clip.fold is not None and bool(clip.speaker) for clip in clips)
-    if folds is not None or not told:
-        clips = assign_folds(clips, folds or _FOLDS)
-    else:
-        clips = complete_folds(clips)
+    clips = complete_folds(clips) if folds is None else assign_folds(clips, folds)
+    if folds is None and told:
         joined = sum(clip.fold is not None for clip in clips) - told
         if joined:
             print(f"clips without a fold that were given one of those that are there: {joined:,}")

@@ -8,7 +8,8 @@ import os
 import shlex
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,11 @@ from ser_ros.cli.evaluate_text import (
 )
 from ser_ros.cli.options import add_model_arguments, positive, typed
 from ser_ros.corpora import Clip, read_manifest
-from ser_ros.errors import SerError
-from ser_ros.errors.config import BadManifest, BadValue, NothingToScore
+from ser_ros.errors.config import BadManifest, BadValue, NobodyToEnroll, NothingToScore
+from ser_ros.errors.models import NoBaseline
 from ser_ros.evaluation import baseline
 from ser_ros.evaluation.calibration import mean_probabilities
-from ser_ros.evaluation.clips import Heard, items_of
+from ser_ros.evaluation.clips import Heard, Item, items_of
 from ser_ros.evaluation.conditions import CONDITIONS, NOISES, conditions
 from ser_ros.evaluation.judging import HeardClips, Task, classifier_of, judge
 from ser_ros.evaluation.measure import measure
@@ -125,9 +126,8 @@ def run(options: argparse.Namespace) -> int:
     changed = conditions(names, folder, options.seed, held_out=known)
 
     items = items_of(clips, bundle.labels)
-    if options.baseline == ENROLL and not baseline.can_enroll(items, bundle.labels.index(NEUTRAL)):
-        expected = "a speaker with a neutral clip to enrol and another to score"
-        raise BadValue("--baseline", ENROLL, expected)
+    if options.baseline and items:
+        evaluation.check_baseline(items, options.baseline)
     judged = evaluation.judge(task, items) if items else HeardClips([], [])
     for sentence in judged.unreadable:
         print(f"evaluate: {sentence}", file=sys.stderr)
@@ -231,7 +231,9 @@ class _Evaluation:
     def __init__(self, options: argparse.Namespace, task: Task) -> None:
         self.task, self.work = task, options.work
         self.jobs, self.seed = options.jobs, options.seed
+        self.manifest = options.manifest
         self.classifier = classifier_of(task)
+        self.neutral = self.classifier.bundle.labels.index(NEUTRAL)
 
     def judge(self, task: Task, items: Any) -> HeardClips:
         return judge(task, items, self.work, self.jobs, f"judging, {task.condition.name}")
@@ -241,22 +243,23 @@ class _Evaluation:
         said = mean_probabilities([h.logits for h in heard], temperature)
         return Opinions(self.classifier.labels, heard, said, self.seed)
 
+    def check_baseline(self, items: Sequence[Item | Heard], wanted: str) -> None:
+        """Raises `NoBaseline` or `NobodyToEnroll` for a mode that cannot be scored."""
+        if wanted != NONE:
+            baseline.make_adapter(self.classifier.bundle)
+        if wanted == ENROLL and not baseline.enrolment(items, self.neutral):
+            raise NobodyToEnroll(self.manifest)
+
     def baselines(self, heard: list[Heard], wanted: str) -> tuple[Opinions, Found]:
         """Return what is said in the mode that is wanted, and all modes on the same clips."""
-        bundle = self.classifier.bundle
-        neutral = bundle.labels.index(NEUTRAL)
-        modes: tuple[str, ...] = MODES
-        try:
-            adapter: baseline.Adapter | None = baseline.make_adapter(bundle)
-        except SerError:
-            if wanted != NONE:
-                raise
-            adapter, modes = None, (NONE,)
-        if wanted != ENROLL and not baseline.enrolment(heard, neutral):
-            modes = tuple(mode for mode in modes if mode != ENROLL)
+        self.check_baseline(heard, wanted)  # again: no speech may have been heard
+        adapter: baseline.Adapter | None = None
+        with suppress(NoBaseline):
+            adapter = baseline.make_adapter(self.classifier.bundle)
+        enrolled = bool(baseline.enrolment(heard, self.neutral))
         said = {
-            mode: self.opinions(baseline.adapted(heard, mode, adapter, neutral, self.seed))
-            for mode in modes
+            mode: self.opinions(baseline.adapted(heard, mode, adapter, self.neutral, self.seed))
+            for mode in baseline.modes([adapter], enrolled)
         }
         return said[wanted], {m: gained_in(said[NONE], s) for m, s in said.items()}
 

@@ -201,6 +201,7 @@ class Report:
     def fit_for_training(self) -> list[Clip]:
         """Return the clips that can be trained on: readable, not silent, each recording once.
 
+        Of equal ones one with a fold is kept, wherever it was named.
         Of a recording with two labels or two speakers nobody knows which is true: it is left out.
         """
         groups = _by_digest(self.heard)
@@ -208,7 +209,8 @@ class Report:
         for h in self.heard:
             same = groups.get(h.digest, [h])
             unclear = len({(o.clip.emotion, o.clip.speaker) for o in same}) > 1
-            if not (h.error or h.silent or unclear) and same[0] is h:
+            one = min(same, key=lambda o: o.clip.fold is None)
+            if not (h.error or h.silent or unclear) and one is h:
                 kept.append(h.clip)
         return kept
 

@@ -39,8 +39,8 @@ def complete_folds(clips: Sequence[Clip]) -> list[Clip]:
 
     A speaker who has one keeps it; each further speaker, those with most clips first, goes where
     fewest clips of that corpus are, and of these where fewest are at all. A clip whose speaker
-    nobody told has no fold. Raises `BadValue` for a speaker in two folds, or where there is no fold
-    to join.
+    nobody told has no fold. Where nobody has one, five are made. Raises `BadValue` for a speaker in
+    two folds.
     """
     of_speaker: dict[str, int] = {}
     for clip in clips:
@@ -51,7 +51,7 @@ def complete_folds(clips: Sequence[Clip]) -> list[Clip]:
             expected = "one for all clips of a speaker, or new ones (--folds)"
             raise BadValue(f"The fold of '{clip.speaker}'", found, expected)
     if not of_speaker:
-        raise BadValue("The folds of the speakers", "none", "some, or new ones (--folds)")
+        return assign_folds(clips)
     further: dict[str, list[Clip]] = {}
     for clip in clips:
         if clip.speaker and clip.speaker not in of_speaker:

@@ -50,6 +50,15 @@ class NothingToScore(ManifestError):
         )
 
 
+class NobodyToEnroll(ManifestError):
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(
+            f"In '{path}' no speaker has a neutral clip to enrol and another to score; name the "
+            "speakers and add neutral clips in which speech is heard, or score without "
+            "--baseline enroll."
+        )
+
+
 class UnknownLayout(ManifestError):
     def __init__(self, path: Path | str, why: str, known: Iterable[tuple[str, str]]) -> None:
         listing = "; ".join(f"{name} ({looks_like})" for name, looks_like in known)

@@ -19,6 +19,14 @@ class CannotWrite(MachineError):
         )
 
 
+class CannotFetch(MachineError):
+    def __init__(self, what: str, why: object) -> None:
+        super().__init__(
+            f"{what} cannot be fetched ({why}); try again with a network, or name a file of "
+            "torchvision's as `weights`."
+        )
+
+
 class MissingExtra(MachineError):
     def __init__(self, module: str, extra: str) -> None:
         own_setup = f"run scripts/setup --{extra}, or " if extra in ("train", "web") else ""

@@ -71,8 +71,8 @@ class NoVoiceToHold(TrainingError):
 class NobodyToKnow(TrainingError):
     def __init__(self, path: Path | str, voices: int) -> None:
         super().__init__(
-            f"'{path}' names {voices} speaker(s) of the clips to train on, and known_voices needs "
-            "two or more to compare; tell who speaks in the column speaker, or set "
+            f"'{path}' names {voices} speaker(s) of neutral clips to train on, and known_voices "
+            "needs two or more to compare; tell who speaks in the column speaker, or set "
             "`known_voices: 0`."
         )
 

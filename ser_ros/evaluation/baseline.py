@@ -6,7 +6,7 @@ clips are scored in all three modes, so that a difference is the baseline's.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -72,31 +72,37 @@ class _OfLogits:
         return adapted
 
 
-def can_enroll(items: Sequence[Item], neutral: int | None) -> bool:
-    """Whether some speaker has a neutral clip to enrol and another to score."""
-    clips = Counter(item.clip.speaker for item in items)
-    return any(i.truth == neutral and i.clip.speaker and clips[i.clip.speaker] > 1 for i in items)
-
-
 def enrolment(
-    heard: Sequence[Heard], neutral: int | None, clips: int = ENROLMENT_CLIPS
+    items: Sequence[Item | Heard], neutral: int | None, clips: int = ENROLMENT_CLIPS
 ) -> dict[str, list[int]]:
     """Return the indices of each speaker's first neutral clips, by the clips' paths.
 
     A speaker who would have no clip left to score, or none that is neutral, is not enrolled; nor
-    are clips without a speaker, which are nobody's.
+    are clips without a speaker, which are nobody's, or in which no speech was heard.
     """
     own: dict[str, list[int]] = defaultdict(list)
-    for i, h in enumerate(heard):
-        if h.clip.speaker:
-            own[h.clip.speaker].append(i)
+    for i, item in enumerate(items):
+        if item.clip.speaker:
+            own[item.clip.speaker].append(i)
     found = {}
     for speaker, indices in sorted(own.items()):
-        candidates = [i for i in indices if heard[i].truth == neutral and len(heard[i].logits)]
-        chosen = sorted(candidates, key=lambda i: str(heard[i].clip.path))[:clips]
+        candidates = [i for i in indices if items[i].truth == neutral and _has_speech(items[i])]
+        chosen = sorted(candidates, key=lambda i: str(items[i].clip.path))[:clips]
         if chosen and len(indices) > len(chosen):
             found[speaker] = chosen
     return found
+
+
+def _has_speech(item: Item | Heard) -> bool:
+    """Whether speech was heard in a clip; so it counts until it was listened to."""
+    return isinstance(item, Item) or len(item.logits) > 0
+
+
+def modes(adapters: Sequence[Adapter | None], enrolled: bool) -> tuple[str, ...]:
+    """Return the modes that can be scored, where somebody can be `enrolled` or nobody."""
+    if None in adapters:
+        return (NONE,)
+    return MODES if enrolled else tuple(mode for mode in MODES if mode != ENROLL)
 
 
 def adapted(

@@ -41,7 +41,6 @@ from ser_ros.evaluation.sides import Side, set_temperature
 from ser_ros.evaluation.splits import CORPUS, FOLD, Split, check_splits
 from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
 from ser_ros.labels import NEUTRAL
-from ser_ros.voices import ENROLL, MODES, NONE
 
 LIMIT = 300
 """Clips of each corpus that are heard under each condition."""
@@ -238,10 +237,8 @@ class Study:
                 adapters = [make(side.bundle) for side in sides]
         neutral = self.sides[0].bundle.labels.index(NEUTRAL)
         none: Opinions | None = None
-        modes: tuple[str, ...] = (NONE,) if None in adapters else MODES
-        if not any(baseline.enrolment(side.heard, neutral) for side in sides):
-            modes = tuple(mode for mode in modes if mode != ENROLL)
-        for mode in modes:
+        enrolled = any(baseline.enrolment(side.heard, neutral) for side in sides)
+        for mode in baseline.modes(adapters, enrolled):
             heard = [
                 baseline.adapted(side.heard, mode, adapter, neutral, self.seed)
                 for side, adapter in zip(sides, adapters, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,15 @@ class State:
     """The weights of the best epoch, where validation tells which that is."""
     known: KnownVoices | None = None
     """What is known of the voices, where the network learns to hear known ones."""
+    began_with: str = ""
+    """As `start.Beginning` tells it."""
 
 
-def save(path: Path, config: TrainConfig, state: State, began: str, clips: str) -> None:
+def save(path: Path, config: TrainConfig, state: State, clips: str) -> None:
     """Write aside, then rename: a kill or a full disk leaves the last good checkpoint."""
     content: dict[str, Any] = {
         "config": config.deciding(),
-        "began": began,
+        "began_with": state.began_with,
         "clips": clips,
         "history": [vars(epoch) for epoch in state.history],
         "network": state.network.state_dict(),
@@ -81,19 +84,12 @@ def _reason(error: BaseException) -> str:
     return str(error).partition("\n")[0]
 
 
-def weights_in(path: Path) -> str | None:
-    """Return the key `weights` that a training began with; None where that cannot be read."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return str(content["config"]["weights"])
-    except Exception:  # as in `found_in`, which says it
-        return None
-
-
-def found_in(path: Path, config: TrainConfig, began: str, clips: str) -> dict[str, Any] | None:
+def found_in(
+    path: Path, config: TrainConfig, beginnings: Sequence[str], clips: str
+) -> dict[str, Any] | None:
     """Return a checkpoint's content, if there is one.
 
-    `began` is the hash of the model begun with, `clips` that of what is trained on.
+    `beginnings` is what the training may have begun with, `clips` the hash of what is trained on.
     Raises `CheckpointDamaged`, or `CheckpointMismatch` for one of another training.
     """
     if not path.is_file():
@@ -101,12 +97,11 @@ def found_in(path: Path, config: TrainConfig, began: str, clips: str) -> dict[st
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         settings, _ = content["config"], [Epoch(**values) for values in content["history"]]
+        began, learned = content["began_with"], content["clips"]
     except Exception as error:  # pickle's, zip's, torch's: they share no base class
         raise CheckpointDamaged(path, type(error).__name__) from error
-    if content.get("began", began) != began:
-        raise CheckpointMismatch(
-            path, "model begun with", content["began"][:12] or "none", began[:12] or "none"
-        )
+    if began not in beginnings:
+        raise CheckpointMismatch(path, "beginning", began, " or ".join(beginnings))
     own = config.deciding()
     for key in sorted(own.keys() | settings.keys()):
         there, here = settings.get(key), own.get(key)
@@ -115,7 +110,7 @@ def found_in(path: Path, config: TrainConfig, began: str, clips: str) -> dict[st
                 inner = min(k for k in there | here if there.get(k) != here.get(k))
                 key, there, here = f"{key}.{inner}", there.get(inner), here.get(inner)
             raise CheckpointMismatch(path, key, repr(there), repr(here))
-    if content.get("clips", clips) != clips:
+    if learned != clips:
         # Their voices may be those that are held out here.
         raise CheckpointMismatch(path, "list of clips trained on", "another", "as in the manifest")
     return content

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+import io
 
 import numpy as np
 import onnx
@@ -11,7 +10,6 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from ser_ros.bundle import Bundle
-from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.models import BundleMismatch
 from ser_ros.features import FeatureConfig
 from ser_ros.network import build_network
@@ -31,24 +29,21 @@ def to_onnx(network: torch.nn.Module, features: FeatureConfig) -> bytes:
 
     Weights keep the names of the network's parameters and are stored in 16 bits, which halves the
     file; a runtime brings them to 32 bits when it loads them, and computes in its own precision.
-    Raises `CannotWrite` where the folder for temporary files has no room.
     """
     plain = without_dropout(network).eval()
-    try:
-        with tempfile.TemporaryDirectory() as folder, torch.no_grad():
-            model = _exported(plain, features, Path(folder, "network.onnx"))
-    except OSError as error:
-        raise CannotWrite(tempfile.gettempdir(), error.strerror or str(error)) from error
+    with torch.no_grad():
+        model = _exported(plain, features)
     _store_in_half(model)
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString()
 
 
-def _exported(network: torch.nn.Module, features: FeatureConfig, path: Path) -> onnx.ModelProto:
+def _exported(network: torch.nn.Module, features: FeatureConfig) -> onnx.ModelProto:
+    file = io.BytesIO()
     torch.onnx.export(
         network,
         (torch.zeros(1, *features.shape),),
-        path,
+        file,  # type: ignore[arg-type]  # without dynamo it may be a file in memory
         input_names=[INPUT],
         output_names=[OUTPUT],
         dynamic_axes={INPUT: {0: "n"}, OUTPUT: {0: "n"}},
@@ -58,7 +53,7 @@ def _exported(network: torch.nn.Module, features: FeatureConfig, path: Path) -> 
         do_constant_folding=False,
         dynamo=False,
     )
-    return onnx.load(path)
+    return onnx.load_from_string(file.getvalue())
 
 
 def only(network: torch.nn.Module, labels: int) -> torch.nn.Module:

@@ -13,6 +13,7 @@ import torch
 from ser_ros.baseline import LARGEST_SHIFT
 from ser_ros.corpora import Clip
 from ser_ros.errors.training import NobodyToKnow
+from ser_ros.labels import NEUTRAL
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.data import NOBODY
 
@@ -23,7 +24,8 @@ network that knew less, fade."""
 
 def check_voices(config: TrainConfig, clips: Sequence[Clip]) -> None:
     """Raises `NobodyToKnow` where voices shall be known and there are not two to compare."""
-    voices = len({clip.speaker for clip in clips} - {""})
+    neutral = [clip for clip in clips if config.label_set.name(clip.emotion) == NEUTRAL]
+    voices = len({clip.speaker for clip in neutral} - {""})
     if config.known_voices and voices < 2:
         raise NobodyToKnow(config.manifest, voices)
 

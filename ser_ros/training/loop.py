@@ -29,7 +29,7 @@ from ser_ros.training.data import (
     digest,
 )
 from ser_ros.training.known_voices import KnownVoices
-from ser_ros.training.start import begin, origin
+from ser_ros.training.start import begin, beginnings, origin
 from ser_ros.training.views import Views
 
 _log = logging.getLogger(__name__)
@@ -72,8 +72,8 @@ def train(
     views: Path | None = None,
     preparing: Callable[[int, int], None] = lambda done, of: None,
     resume: bool = True,
-) -> torch.nn.Module:
-    """Train on `recordings` and return the network in evaluation mode, on the CPU.
+) -> State:
+    """Train on `recordings`; at the end the network is in evaluation mode, on the CPU.
 
     A checkpoint is kept in `folder` after each epoch; with `resume` a training that finds one goes
     on from it, and otherwise begins afresh in its place. Views are kept in `views`
@@ -83,10 +83,8 @@ def train(
     """
     checkpoint = folder / CHECKPOINT
     batches = max(1, (config.windows_per_epoch or len(recordings)) // config.batch)
-    bundle = origin(config)
-    began = "" if bundle is None else bundle.sha256
-    clips = digest(recordings)
-    found = found_in(checkpoint, config, began, clips) if resume else None
+    clips, known = digest(recordings), beginnings(config, origin(config))
+    found = found_in(checkpoint, config, known, clips) if resume else None
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     where = device()
@@ -106,13 +104,14 @@ def train(
                 state.best = {k: v.clone() for k, v in state.network.state_dict().items()}
             epoch = Epoch(epoch.number, epoch.loss, epoch.learning_rate, epoch.seconds, uar)
         state.history.append(epoch)
-        save(checkpoint, config, state, began, clips)
+        save(checkpoint, config, state, clips)
         told = "" if epoch.uar is None else f", validation UAR {epoch.uar:.3f}"
         _log.info("epoch %d of %d: loss %.4f%s", epoch.number, config.epochs, epoch.loss, told)
         ended(state.history)
     if state.best is not None:
         state.network.load_state_dict(state.best)
-    return state.network.eval().to("cpu")
+    state.network.eval().to("cpu")
+    return state
 
 
 def _begin(
@@ -124,9 +123,11 @@ def _begin(
 ) -> State:
     """Return the state to train on from: new, or that of a checkpoint."""
     if found is None:
-        network = begin(config)
+        beginning = begin(config)
+        network, began_with = beginning.network, beginning.told
     else:
         network = build_network(config.features, config.outputs, config.dropout)
+        began_with = found["began_with"]
     network.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -134,7 +135,7 @@ def _begin(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=config.epochs * batches, pct_start=0.15
     )
-    state = State(network, optimiser, schedule)
+    state = State(network, optimiser, schedule, began_with=began_with)
     if config.known_voices:
         neutral = config.label_set.labels.index(NEUTRAL)
         state.known = KnownVoices(voices, config.outputs, neutral, where)

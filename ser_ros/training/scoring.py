@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,15 +68,18 @@ def _probabilities(heard: Sequence[Heard], temperature: float | None) -> npt.NDA
     return calibrated(logits, found)
 
 
-def neutral_logits(bundle: Bundle, clips: Sequence[Clip], seed: int) -> tuple[float, ...] | None:
+def neutral_logits(
+    classifier: Classifier, clips: Sequence[Clip], seed: int
+) -> tuple[float, ...] | None:
     """Return what the network says of neutral speech, every speaker alike.
 
     None where no clip is neutral, or none is heard.
     """
-    neutral = [clip for clip in clips if bundle.labels.name(clip.emotion) == NEUTRAL]
+    labels = classifier.bundle.labels
+    neutral = [clip for clip in clips if labels.name(clip.emotion) == NEUTRAL]
     drawn = np.random.default_rng(seed).permutation(len(neutral))[:_NEUTRAL_CLIPS]
     by_speaker: dict[str, list[npt.NDArray[np.float32]]] = {}
-    for heard in listen(bundle, [neutral[i] for i in drawn]):
+    for heard in listen(classifier, [neutral[i] for i in drawn]):
         if len(heard.logits):
             by_speaker.setdefault(heard.clip.speaker, []).append(heard.logits)
     if not by_speaker:
@@ -86,8 +88,7 @@ def neutral_logits(bundle: Bundle, clips: Sequence[Clip], seed: int) -> tuple[fl
     return tuple(round(float(value), 4) for value in np.mean(means, axis=0))
 
 
-def listen(bundle: Bundle, clips: Sequence[Clip]) -> list[Heard]:
+def listen(classifier: Classifier, clips: Sequence[Clip]) -> list[Heard]:
     """Hear clips as the node does."""
-    classifier = Classifier(bundle, runtime="onnxruntime", threads=os.cpu_count() or 1)
-    rate = bundle.features.rate
-    return [hear(classifier, load(item, rate), item) for item in items_of(clips, bundle.labels)]
+    rate, labels = classifier.bundle.features.rate, classifier.bundle.labels
+    return [hear(classifier, load(item, rate), item) for item in items_of(clips, labels)]

@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from ser_ros.bundle import MANIFEST, Bundle, find_bundle
 from ser_ros.errors.config import BadValue
-from ser_ros.network import IMAGENET, build_network, imagenet_can_be_had
-from ser_ros.training.checkpoint import weights_in
+from ser_ros.errors.machine import CannotFetch
+from ser_ros.network import IMAGENET, build_network
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.export import network_of
 
 _log = logging.getLogger(__name__)
 
+RANDOM_WEIGHTS = "random weights"
 
-def settled(config: TrainConfig, checkpoint: Path | None = None) -> TrainConfig:
-    """Return the configuration with weights that can be had: random ones where ImageNet's cannot.
 
-    So the checkpoint and the bundle tell what the training really began with; one that goes on from
-    a `checkpoint` began with what that says.
+@dataclass(frozen=True)
+class Beginning:
+    """A network before its first step."""
+
+    network: torch.nn.Module
+    told: str
+    """What it begins with, as checkpoints and bundles tell it: one of `beginnings`."""
+
+
+def beginnings(config: TrainConfig, bundle: Bundle | None) -> tuple[str, ...]:
+    """Return what a training may begin with; random weights where ImageNet's cannot be had.
+
+    `bundle` is its `origin`.
     """
-    if config.weights != IMAGENET:
-        return config
-    if checkpoint is not None and checkpoint.is_file():
-        had = weights_in(checkpoint) != ""
-    else:
-        had = imagenet_can_be_had()
-    return config if had else replace(config, weights="")
+    if bundle is not None:
+        return (f"the model '{bundle.name}', SHA-256 {bundle.sha256}",)
+    if config.weights == IMAGENET:
+        return (IMAGENET, RANDOM_WEIGHTS)
+    return (Path(config.weights).name or RANDOM_WEIGHTS,)
 
 
 def origin(config: TrainConfig) -> Bundle | None:
@@ -41,17 +49,29 @@ def origin(config: TrainConfig) -> Bundle | None:
     return Bundle.load(folder) if (folder / MANIFEST).is_file() else None
 
 
-def begin(config: TrainConfig) -> torch.nn.Module:
-    """Return the network before its first step; say in the log what it begins with.
+def begin(config: TrainConfig) -> Beginning:
+    """Return the network that a training begins with; say in the log what that is.
 
     `config.weights` may name a bundle, carried or by path. Its last layer is kept where it tells
     the same emotions apart. Raises `BadValue` or `BundleError`.
     """
     bundle = origin(config)
-    if bundle is None:
-        if not config.weights:
-            _log.info("Training begins with random weights.")
-        return build_network(config.features, config.outputs, config.dropout, config.weights_file)
+    told, *instead = beginnings(config, bundle)
+    if bundle is not None:
+        return Beginning(_from(bundle, config), told)
+    features, outputs, dropout = config.features, config.outputs, config.dropout
+    try:
+        if config.weights:
+            return Beginning(build_network(features, outputs, dropout, config.weights_file), told)
+    except CannotFetch as error:
+        told = instead[0]
+        _log.warning("%s", error)
+    _log.info("Training begins with random weights.")
+    return Beginning(build_network(features, outputs, dropout), told)
+
+
+def _from(bundle: Bundle, config: TrainConfig) -> torch.nn.Module:
+    """Return the network of a bundle; what it tells apart is learned anew where that differs."""
     if bundle.features.shape[0] != config.features.shape[0]:
         expected = f"a model for images of {config.features.shape[0]} channels"
         raise BadValue("weights", config.weights, expected)

@@ -32,12 +32,12 @@ from ser_ros.errors.config import BadValue
 from ser_ros.errors.models import BundleError
 from ser_ros.evaluation.calibration import kept
 from ser_ros.evaluation.splits import FOLD, Split, learned_in_turn
-from ser_ros.network import IMAGENET
 from ser_ros.processes import each
+from ser_ros.training.about import noises_told
 from ser_ros.training.config import TrainConfig
-from ser_ros.training.run import clips_of, make_views, noises_told, run
+from ser_ros.training.run import clips_of, make_views, run
 from ser_ros.training.split import split
-from ser_ros.training.start import origin
+from ser_ros.training.start import beginnings, origin
 from ser_ros.training.tasks import Task
 
 
@@ -70,15 +70,9 @@ def _finished(task: Task) -> bool:
         return False
     training = bundle.training
     began = origin(task.config)
-    # ImageNet's weights could not be had, perhaps, when it was trained.
-    told = [as_written(task.config)]
-    if task.config.weights == IMAGENET:
-        told.append(as_written(replace(task.config, weights="")))
-    same = training.get("settings") in told
+    same = training.get("settings") == as_written(task.config)
     same = same and training.get("noises") == noises_told(task.config, began)
-    if began is not None:
-        same = same and began.sha256 in training.get("began_with", "")
-    if not same:
+    if not same or training.get("began_with") not in beginnings(task.config, began):
         where = f"What '{task.folder}' was trained by"
         raise BadValue(where, "another study", "this one; name another folder with --run")
     return True

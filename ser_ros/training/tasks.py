@@ -10,10 +10,8 @@ from typing import Any, TypeVar
 from ser_ros.corpora import Clip
 from ser_ros.errors.config import BadValue
 from ser_ros.evaluation.splits import CORPUS, FOLD
+from ser_ros.training.checks import checked
 from ser_ros.training.config import RANDOM, TrainConfig
-from ser_ros.training.known_voices import check_voices
-from ser_ros.training.run import check_beginning
-from ser_ros.training.split import split
 from ser_ros.training.start import origin
 
 T = TypeVar("T", int, str)
@@ -95,7 +93,9 @@ def tasks_of(
             own = [clip for clip in clips if clip.corpus == corpus]
             tasks += _adapted(adapt, long, own, folds, folder, begin)
     for task in tasks:
-        _check(task, clips)
+        # What it would be refused for, so that no other is waited for in vain.
+        began = origin(task.config) if task.after is None else None
+        checked(task.config, clips, began, f"what '{task.folder.name}' would learn")
     return tasks
 
 
@@ -166,21 +166,6 @@ def _held(config: TrainConfig, fold: int, told: Sequence[int]) -> dict[str, Any]
     if validation == fold:
         validation = told[(told.index(fold) + 1) % len(told)]
     return {"held_out_fold": fold, "held_out_corpus": "", "validation_fold": validation}
-
-
-def _check(task: Task, clips: Sequence[Clip]) -> None:
-    """Do what its training would do first, so that no other is waited for in vain."""
-    config = task.config
-    parts = split(config, clips)
-    check_voices(config, parts.training)
-    there = {config.label_set.name(clip.emotion) for clip in parts.training}
-    for label in config.label_set.labels:
-        if label not in there:
-            where = f"The clips of '{label}' that '{task.folder.name}' would learn"
-            raise BadValue(where, 0, "some; give other labels, corpora or folds")
-    began = origin(config) if task.after is None else None
-    if began is not None:
-        check_beginning(config, parts, began)
 
 
 def _folds_of(clips: Sequence[Clip]) -> list[int]:

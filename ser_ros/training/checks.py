@@ -1,0 +1,53 @@
+"""What must hold before a training begins, so that nobody waits for it in vain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ser_ros.bundle import Bundle
+from ser_ros.corpora import Clip
+from ser_ros.corpora.noises import recordings_in
+from ser_ros.errors.audio import UnreadableFile
+from ser_ros.errors.config import NothingToScore, SpeakersInTraining
+from ser_ros.errors.training import EmptyClass
+from ser_ros.evaluation.seen import acquaintance
+from ser_ros.training.config import RANDOM, TrainConfig
+from ser_ros.training.known_voices import check_voices
+from ser_ros.training.split import Parts, split
+
+
+def checked(
+    config: TrainConfig, clips: Sequence[Clip], began: Bundle | None, learned: str
+) -> Parts:
+    """Part the clips as the configuration says, where a training can do with the parts.
+
+    `began` is the model begun with; `learned` is what an error calls the clips to train on. Raises
+    `TrainingError`, `ConfigError` or `UnreadableFile`.
+    """
+    parts = split(config, clips)
+    labels = config.label_set
+    there = {labels.name(clip.emotion) for clip in parts.training}
+    for label in labels.labels:
+        if label not in there:
+            raise EmptyClass(label, learned)
+    check_voices(config, parts.training)
+    for unheard in (parts.validation, parts.held):
+        known = [clip for clip in unheard if labels.index(clip.emotion) is not None]
+        if unheard and not known:
+            raise NothingToScore(config.manifest, labels.labels)
+        for clip in known:
+            if not clip.path.is_file():
+                raise UnreadableFile(clip.path, "No such file")
+    if began is not None:
+        check_beginning(config, parts, began)
+    for needed in (*config.noise_folders, *filter(None, [config.room_folder])):
+        recordings_in(needed)
+    return parts
+
+
+def check_beginning(config: TrainConfig, parts: Parts, began: Bundle) -> None:
+    """Raises `SpeakersInTraining` where a model has heard who is held out, or chooses the epoch."""
+    known = set(acquaintance(began, parts.held).seen)
+    known |= {clip.speaker for clip in parts.validation} & {*(began.training.get("speakers") or [])}
+    if known and config.split != RANDOM:
+        raise SpeakersInTraining(began.folder or began.name, sorted(known))
