@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import soundfile
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from ser_ros.audio import NETWORK_RATE
 
@@ -23,6 +23,8 @@ DESK = {"width": 1280, "height": 900}
 
 WAIT_MS = 20_000
 """How long a page may take on a busy machine: an upper bound of the waiting, not a measurement."""
+
+expect.set_options(timeout=WAIT_MS)
 
 TOLD = "localStorage.setItem('ser_ros.told', '1')"
 """A person who has read what the page cannot tell."""

@@ -23,6 +23,8 @@ from ser_ros.cli.options import typed
         ),
         ("noise_folder=runs/noises", "noise_folder=runs/noises"),
         ("~/voices", "PATH/voices"),
+        ("../../kim/voices", "PATH/voices"),
+        ("noise_folder=[../kim/noises, mine]", "noise_folder=[PATH/noises, mine]"),
         ("/home/kim/lr=1e-3/it's, mine", "PATH/it's, mine"),
         ("manifest=/data/a=b/m.csv", "manifest=PATH/m.csv"),
         ("epochs=3", "epochs=3"),

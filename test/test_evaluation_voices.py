@@ -318,12 +318,15 @@ def test_whose_voice_the_temperature_was_fitted_on_is_said(told):
     assert "temperature was fitted on some of these speakers" in found.sentence
 
 
-def test_noises_that_were_trained_with_are_known_by_their_folder(tmp_path, monkeypatch):
-    told = {"noises": "esc10 (CC BY 3.0), my noises"}
-    bundle = replace(tiny.bundle(), about={"training": told})
+@pytest.mark.parametrize(
+    "told", ["esc10 (CC BY 3.0), my noises", ["esc10 (CC BY 3.0)", "my noises", "a, b (old)"]]
+)
+def test_noises_that_were_trained_with_are_known_by_their_folder(tmp_path, monkeypatch, told):
+    bundle = replace(tiny.bundle(), about={"training": {"noises": told}})
     for name, known in (
         ("esc10", True),
         ("my noises", True),
+        ("a, b (old)", isinstance(told, list)),
         ("CC BY 3.0", False),
         ("none", False),
     ):

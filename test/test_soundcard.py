@@ -287,12 +287,12 @@ def test_after_a_replug_the_same_device_is_taken_whatever_its_index(library):
 
 
 def test_a_close_that_hangs_is_given_up_and_no_call_is_made_beside_it(library, monkeypatch):
-    monkeypatch.setattr(soundcard, "CLOSE_S", 0.05)
-    monkeypatch.setattr(soundcard, "OPEN_S", 0.05)
     sd = library("usb")
     answers = threading.Event()
     mic = Microphone()
     mic.open()
+    monkeypatch.setattr(soundcard, "CLOSE_S", 0.05)
+    monkeypatch.setattr(soundcard, "OPEN_S", 0.05)
     sd.streams[0].abort = lambda ignore_errors: answers.wait(5)
     with pytest.raises(DeviceRefused, match="not answered"):
         mic.close()

@@ -81,7 +81,7 @@ def test_the_command_makes_a_bundle_that_loads_and_predicts(
     assert figures["all"]["n"] == figures["emodb"]["n"] == 4
     told = bundle.about["training"]
     assert told["corpora"]["emodb"] == {"clips": 4, "speakers": 1, "licence": "CC0 1.0"}
-    assert told["noises"] == "noises"
+    assert told["noises"] == ["noises"]
     assert told["held_out_speakers"] == ["emodb/03"]
     assert told["settings"]["augment"]["noise"] == 1.0
     assert told["settings"]["augment"]["views"] == 2  # as in the file
@@ -344,6 +344,7 @@ def test_a_file_of_other_weights_is_refused(tmp_path, content):
 
 @pytest.mark.slow
 def test_without_a_network_imagenet_gives_way_to_random_weights(folder, monkeypatch, caplog):
+    caplog.set_level("INFO")
     build_network(SMALL, 4)  # lets torchvision be imported
     from torchvision.models import WeightsEnum
 

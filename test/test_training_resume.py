@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def test_a_resumed_training_is_the_same_as_one_in_one_go_with_any_number_of_work
 
 @pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_curve(folder):
-    settings = ["held_out_fold=null", "windows_per_epoch=20", "epochs=2"]
+    settings = ["held_out_fold=null", "windows_per_epoch=20", "epochs=6"]
     words = [sys.executable, "-m", "ser_ros", "train", str(folder / "tiny.yaml")]
     words += ["--run", str(folder / "run"), *[w for text in settings for w in ("--set", text)]]
     table = folder / "run" / "history.csv"
@@ -98,21 +99,20 @@ def test_a_killed_training_goes_on_to_the_same_curve(folder):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < until, "no epoch in 120 s"
         time.sleep(0.02)
-    time.sleep(0.2)  # into the second epoch
+    time.sleep(0.2)  # into the curves, or a further epoch
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    assert len(table.read_text().splitlines()) == 2
     done = subprocess.run([*words, "--resume"], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "Going on after epoch 1" in done.stderr
+    assert re.search(r"Going on after epoch [1-5]\b", done.stderr)
 
-    config = config_of(folder, held_out_fold=None, windows_per_epoch=20)
+    config = config_of(folder, held_out_fold=None, windows_per_epoch=20, epochs=6)
     clips = read_manifest(folder / "manifest.csv")
     recordings = load_recordings(clips, config.label_set, config.features.rate)
     history: list = []
     loop.train(config, recordings, folder / "whole", ended=history.extend)
-    expected = [f"{epoch.loss:.4f}" for epoch in (history[0], history[-1])]
+    expected = [f"{epoch.loss:.4f}" for epoch in history[-6:]]
     with table.open(newline="") as file:
         assert [row["loss"] for row in csv.DictReader(file)] == expected
 

@@ -218,7 +218,7 @@ def test_who_sends_nothing_more_is_let_go_and_one_too_many_told(listener: Listen
     more = asyncio.Event
 
     async def work() -> None:
-        limits = Limits(at_once=1, idle_s=0.5)
+        limits = Limits(at_once=1, idle_s=3)
         began, stop = more(), more()
 
         async def stalled() -> Any:

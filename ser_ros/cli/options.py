@@ -44,14 +44,17 @@ def typed(words: Iterable[object]) -> str:
 
 
 _KEY = re.compile(r"[\w.]+=")
-_IN_LIST = re.compile(r"""([\[{,:]\s*['"]?)[/~]([^,\]}'"]*)""")
+_IN_LIST = re.compile(r"""([\[{,:]\s*['"]?)(?:/|~|\.\./)([^,\]}'"]*)""")
 
 
 def _told(word: str) -> str:
-    """Leave the folders out of absolute paths: a word, or KEY=VALUE's value, or in a list there."""
+    """Leave folders out: of a word that is a path from elsewhere, KEY=VALUE's value, or in a list.
+
+    What lies below the folder that the command is typed in is told as it is.
+    """
     key = found[0] if (found := _KEY.match(word)) else ""
     value = word.removeprefix(key)
-    if value.startswith(("/", "~")):
+    if value.startswith(("/", "~", "../")):
         return f"{key}PATH/{Path(value).name}"
     return key + _IN_LIST.sub(lambda m: f"{m[1]}PATH/{Path(m[2]).name}", value)
 

@@ -110,8 +110,9 @@ def _command(options: argparse.Namespace) -> str:
     for option in ("set", "adapt"):
         for change in getattr(options, option):
             words += [f"--{option}", change]
-    if options.begin:
-        words += ["--begin", options.begin]
+    for option in ("begin", "run"):
+        if getattr(options, option):
+            words += [f"--{option}", getattr(options, option)]
     if options.jobs > 1:
         words += ["--jobs", options.jobs]
     for option in ("folds", "corpora"):

@@ -87,11 +87,11 @@ def conditions(
 
     Raises `BadValue`.
     """
-    noises = noises_of(noise_folder, held_out) if noise_folder else ()
+    noises = unheard_noises(noise_folder, held_out) if noise_folder else ()
     return [Condition(name, noises if name in NOISES else (), seed) for name in names]
 
 
-def noises_of(folder: Path, held_out: bool) -> tuple[Path, ...]:
+def unheard_noises(folder: Path, held_out: bool) -> tuple[Path, ...]:
     """Return the recordings of a folder, or those that no training uses where there are enough."""
     kept = split_noises(folder)[1] if held_out else []
     return tuple(kept or recordings_in(folder))

@@ -12,9 +12,6 @@ from pathlib import Path
 from ser_ros.bundle import Bundle
 from ser_ros.corpora import Clip
 
-NO_NOISES = "none"
-"""What the manifest tells where no noises were heard."""
-
 _SHOWN = 6
 """Speakers that a sentence names."""
 
@@ -50,30 +47,39 @@ class Acquaintance:
 
 
 def acquaintance(bundle: Bundle, clips: Sequence[Clip]) -> Acquaintance:
-    """Compare the speakers of clips with those that the bundle was trained on.
+    """Compare the speakers of clips with those that the bundle was trained on."""
+    speakers = {clip.speaker for clip in clips if clip.speaker}
+    nameless = any(not clip.speaker for clip in clips)
+    learned = trained_on(bundle, clips)
+    if learned is None:
+        return Acquaintance([], True)
+    seen = learned | speakers & {*chose_the_epoch(bundle)}
+    fitted = bool(speakers & {*calibrated_on(bundle)})
+    return Acquaintance(sorted(seen), nameless, fitted)
+
+
+def trained_on(bundle: Bundle, clips: Sequence[Clip]) -> set[str] | None:
+    """Return the speakers of clips whom the bundle learned; None where its manifest does not tell.
 
     A manifest names these (`speakers`), or those of its corpora that it was not trained on
     (`held_out_speakers`); of a corpus that it does not name it has heard nobody.
     """
     training = bundle.training
-    speakers = {clip.speaker for clip in clips if clip.speaker}
-    nameless = any(not clip.speaker for clip in clips)
-    if not training:
-        return Acquaintance([], True)
-    held = training.get("held_out_speakers")
-    fitted = bool(speakers & {*calibrated_on(bundle)})
     if isinstance(training.get("speakers"), list):
-        chose_the_epoch = training.get("validation_speakers", [])
-        known = {*training["speakers"], *chose_the_epoch}
-        return Acquaintance(sorted(speakers & known), nameless, fitted)
-    corpora = training.get("corpora")
+        return {clip.speaker for clip in clips} & {*training["speakers"]} - {""}
+    corpora, held = training.get("corpora"), training.get("held_out_speakers")
     if not isinstance(corpora, Mapping | list) or not isinstance(held, list):
-        return Acquaintance([], True)
-    of_corpora = {clip.speaker for clip in clips if clip.corpus in corpora} - {""}
+        return None
     settings = training.get("settings")
     if isinstance(settings, Mapping) and settings.get("split") == "random":
         held = []  # other clips of these speakers were trained on
-    return Acquaintance(sorted(of_corpora - set(held)), nameless, fitted)
+    return {clip.speaker for clip in clips if clip.corpus in corpora} - {"", *held}
+
+
+def chose_the_epoch(bundle: Bundle) -> list[str]:
+    """Return the speakers that chose the bundle's epoch, or that of one it began with."""
+    told = bundle.training.get("validation_speakers")
+    return told if isinstance(told, list) else []
 
 
 def calibrated_on(bundle: Bundle) -> list[str]:
@@ -84,10 +90,13 @@ def calibrated_on(bundle: Bundle) -> list[str]:
 
 def noises_of(bundle: Bundle) -> list[str]:
     """Return the folders of noises that the bundle was trained with, each with its licence."""
-    told = str(bundle.training.get("noises", NO_NOISES)).split(", ")
-    return [name for name in told if name not in ("", NO_NOISES)]
+    told = bundle.training.get("noises") or []
+    if isinstance(told, str):  # as manifests told it first
+        told = [name for name in told.split(", ") if name != "none"]
+    return [str(name) for name in told] if isinstance(told, list) else []
 
 
 def knows_noises(bundle: Bundle, folder: Path) -> bool:
     """Whether a folder's noises were trained with, all but those that are kept for figures."""
-    return folder.resolve().name in {name.partition(" (")[0] for name in noises_of(bundle)}
+    name = folder.resolve().name
+    return any(told == name or told.startswith(f"{name} (") for told in noises_of(bundle))

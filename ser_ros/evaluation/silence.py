@@ -14,7 +14,7 @@ from ser_ros.classifier import softmax
 from ser_ros.corpora import Clip
 from ser_ros.evaluation.bootstrap import Weights, interval
 from ser_ros.evaluation.clips import NOT_SPEECH, Heard, Item
-from ser_ros.evaluation.conditions import noises_of
+from ser_ros.evaluation.conditions import unheard_noises
 from ser_ros.files import written_aside
 from ser_ros.labels import NEUTRAL
 
@@ -38,7 +38,7 @@ def silent_items(
     """
     found = []
     if noise_folder is not None:
-        for path in noises_of(noise_folder, held_out):
+        for path in unheard_noises(noise_folder, held_out):
             inner = path.relative_to(noise_folder).parts[:-1]
             found.append(_item(path, inner[0].replace("_", " ") if inner else noise_folder.name))
     return found + [_item(path, kind) for kind, path in _made(made_in, seed).items()]

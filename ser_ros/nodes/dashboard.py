@@ -114,7 +114,7 @@ class DashboardNode(ManagedNode):
         self._inputs = [
             self.create_subscription(Emotion, topics.EMOTION, self._hear_emotion, seldom),
             self.create_subscription(
-                EmotionState, topics.EMOTION_STATE, self._hear_state, topics.LATCHED
+                EmotionState, topics.EMOTION_STATE, self._hear_state, topics.LATCHED_SERIES
             ),
             self.create_subscription(AudioDataStamped, topics.AUDIO, self._hear_audio, seldom),
             self.create_subscription(AudioInfo, topics.AUDIO_INFO, self._learn, topics.LATCHED),

@@ -37,6 +37,14 @@ LATCHED = QoSProfile(
 )
 """For `audio_info`, `emotion_state` and `behavior`: who comes late still learns how it stands."""
 
+LATCHED_SERIES = QoSProfile(
+    depth=10,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+"""For who reads a latched topic to draw its course: two that come while it is busy both count."""
+
 PICTURE = QoSProfile(
     depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT
 )

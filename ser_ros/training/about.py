@@ -10,7 +10,7 @@ from ser_ros import __version__
 from ser_ros.bundle import Bundle
 from ser_ros.corpora import Clip
 from ser_ros.corpora.clips import LICENCES
-from ser_ros.evaluation.seen import NO_NOISES, noises_of
+from ser_ros.evaluation.seen import chose_the_epoch, noises_of
 from ser_ros.training.config import RANDOM, TrainConfig
 from ser_ros.training.split import Parts
 
@@ -75,7 +75,7 @@ def _voices(
 
 def _choosers(parts: Parts, began: Bundle | None) -> list[str]:
     """Return whose voices chose the epoch, here or in a training before."""
-    told = [] if began is None else began.training.get("validation_speakers") or []
+    told = [] if began is None else chose_the_epoch(began)
     return sorted({*_speakers(parts.validation), *told})
 
 
@@ -95,13 +95,11 @@ def _fitted_on(parts: Parts) -> str:
     return "on nobody (1): there is no other held-out speaker"
 
 
-def noises_told(config: TrainConfig, began: Bundle | None) -> str:
-    """Return which noises a model has heard, as its manifest tells it."""
+def noises_told(config: TrainConfig, began: Bundle | None) -> list[str]:
+    """Return which noises a model has heard, as its manifest tells it, each with its licence."""
     names = [folder.resolve().name for folder in config.noise_folders]
     told = [f"{name} ({LICENCES[name]})" if name in LICENCES else name for name in names]
-    if began is not None:
-        told += noises_of(began)
-    return ", ".join(dict.fromkeys(told)) or NO_NOISES
+    return [*dict.fromkeys([*told, *(noises_of(began) if began is not None else [])])]
 
 
 def _licence_of(clips: Sequence[Clip]) -> str:

@@ -10,7 +10,7 @@ from ser_ros.corpora.noises import recordings_in
 from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.config import NothingToScore, SpeakersInTraining
 from ser_ros.errors.training import EmptyClass
-from ser_ros.evaluation.seen import acquaintance
+from ser_ros.evaluation.seen import acquaintance, trained_on
 from ser_ros.training.config import RANDOM, TrainConfig
 from ser_ros.training.known_voices import check_voices
 from ser_ros.training.split import Parts, split
@@ -47,7 +47,6 @@ def checked(
 
 def check_beginning(config: TrainConfig, parts: Parts, began: Bundle) -> None:
     """Raises `SpeakersInTraining` where a model has heard who is held out, or chooses the epoch."""
-    known = set(acquaintance(began, parts.held).seen)
-    known |= {clip.speaker for clip in parts.validation} & {*(began.training.get("speakers") or [])}
+    known = {*acquaintance(began, parts.held).seen, *(trained_on(began, parts.validation) or ())}
     if known and config.split != RANDOM:
         raise SpeakersInTraining(began.folder or began.name, sorted(known))

@@ -31,6 +31,7 @@ from ser_ros.corpora import Clip
 from ser_ros.errors.config import BadValue
 from ser_ros.errors.models import BundleError
 from ser_ros.evaluation.calibration import kept
+from ser_ros.evaluation.seen import noises_of
 from ser_ros.evaluation.splits import FOLD, Split, learned_in_turn
 from ser_ros.processes import each
 from ser_ros.training.about import noises_told
@@ -71,7 +72,7 @@ def _finished(task: Task) -> bool:
     training = bundle.training
     began = origin(task.config)
     same = training.get("settings") == as_written(task.config)
-    same = same and training.get("noises") == noises_told(task.config, began)
+    same = same and noises_of(bundle) == noises_told(task.config, began)
     if not same or training.get("began_with") not in beginnings(task.config, began):
         where = f"What '{task.folder}' was trained by"
         raise BadValue(where, "another study", "this one; name another folder with --run")

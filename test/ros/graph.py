@@ -165,10 +165,15 @@ class Graph:
         samples: Samples,
         fmt: AudioFormat | None = None,
         stamp_ns: int | None = None,
-        chunk: int = 16_000,
+        chunk: int | None = None,
         stamped: bool = True,
+        pause_s: float = 0.02,
     ) -> int:
-        """Publish samples in chunks, as one unbroken stretch; return the stamp that follows."""
+        """Publish samples in chunks, as one unbroken stretch; return the stamp that follows.
+
+        There are ten unless told otherwise: as many wait for a node on a busy machine.
+        """
+        chunk = chunk or -(-len(samples) // topics.STREAM.depth)
         fmt = fmt or AudioFormat()
         kind = AudioDataStamped if stamped else AudioData
         publisher = self.publisher(kind, topics.AUDIO)
@@ -179,7 +184,7 @@ class Graph:
             pcm = encode(samples[start : start + chunk], fmt.sample_format)
             message = messages.audio_chunk(pcm, stamp_ns + start * 10**9 // fmt.rate, "head")
             publisher.publish(message if stamped else message.audio)
-            self.pause(0.02)
+            self.pause(pause_s)
         return stamp_ns + len(samples) * 10**9 // fmt.rate
 
     def diagnostics(self, node: str) -> Callable[[], dict[str, str]]:

@@ -65,7 +65,7 @@ def test_it_ends_cleanly(graph: Graph, name: str, how: signal.Signals) -> None:
 
 def test_it_wakes_up_after_a_reconfiguration(graph: Graph, long_speech: Samples) -> None:
     """Some nodes are mute after one."""
-    graph.start("inference")
+    graph.start("inference", max_age=60.0)
     emotions = graph.collect(Emotion, topics.EMOTION)
     graph.until(lambda: state_of(graph, "inference") == State.PRIMARY_STATE_ACTIVE, "activity")
     for transition in (
@@ -100,18 +100,23 @@ def test_states_become_behaviours(graph: Graph) -> None:
             publisher.publish(EmotionState(header=stamp, label=label, confidence=0.9))
             graph.pause(0.25)
 
-    say("angry", 6)
-    assert [message.data for message in shown] == ["rest", "give_room"]
+    def say_until(label: str, behavior: str) -> None:
+        def said() -> bool:
+            say(label, 1)
+            return shown[-1].data == behavior
+
+        graph.until(said, f"the behaviour {behavior}")
+
+    say_until("angry", "give_room")
     for _ in range(6):  # alternating: too short for any behaviour
         say("happy", 1)
         say("angry", 1)
     say("uncertain", 2)
     assert [message.data for message in shown] == ["rest", "give_room"]
-    say("no_speech", 10)
-    assert [message.data for message in shown] == ["rest", "give_room", "rest"]
-    say("happy", 6)
-    assert shown[-1].data == "beam"
+    say_until("no_speech", "rest")
+    say_until("happy", "beam")
     graph.until(lambda: shown[-1].data == "rest", "rest when states stop", 10)
+    assert [message.data for message in shown] == ["rest", "give_room", "rest", "beam", "rest"]
 
 
 def test_a_state_of_an_hour_ago_moves_nobody(graph: Graph) -> None:

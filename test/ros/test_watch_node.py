@@ -64,8 +64,8 @@ class Terminal:
 
     @property
     def screen(self) -> list[str]:
-        """The rows that were drawn last."""
-        drawn = self.raw.rpartition("\x1b[H")[2]
+        """The rows of the last screen that was drawn to its end; a new one comes each second."""
+        drawn = self.raw.split("\x1b[H")[-2:][0]
         return CODES.sub("", drawn).replace("\r", "").split("\n")
 
     def shows(self, words: str) -> bool:
@@ -97,7 +97,7 @@ def test_a_screen_from_the_first_message_to_ctrl_c(
     terminal = Terminal(graph, 80, 24)
     terminals.append(terminal)
     graph.until(lambda: terminal.shows("Waiting for messages on /emotion."), "a screen")
-    inference = graph.start("inference")
+    inference = graph.start("inference", max_age=60.0)
     emotions = graph.collect(Emotion, topics.EMOTION)
     graph.until(lambda: terminal.shows("OK inference OK"), "the node's health")
     end_ns = graph.speak(long_speech)
@@ -156,6 +156,12 @@ def test_lines_where_there_is_no_terminal(graph: Graph, long_speech: Samples) ->
     state.since = messages.time_of(8 * 10**9)
     states = graph.publisher(EmotionState, "/head/emotion_state", topics.LATCHED)
     emotions = graph.publisher(Emotion, "/head/emotion")
+
+    def heard() -> bool:  # who reads at best effort may miss the first
+        emotions.publish(Emotion(labels=["sad"], probabilities=[0.75]))
+        return "lost 0" in process.output
+
+    graph.until(heard, "that it hears")
     for _ in range(3):
         emotions.publish(Emotion(labels=["sad"], probabilities=[0.75], samples_lost=100))
         states.publish(state)
