@@ -17,8 +17,9 @@ from ser_ros import corpora
 from ser_ros.__main__ import main
 from ser_ros.audio import Samples
 from ser_ros.corpora import Clip, read_manifest
-from ser_ros.corpora.check import Heard, Report, examine, in_runs, listen
+from ser_ros.corpora.check import Report, examine
 from ser_ros.corpora.folds import assign_folds, complete_folds
+from ser_ros.corpora.heard import Heard, in_runs, listen
 from ser_ros.corpora.tables import lines
 from ser_ros.errors.config import BadValue
 from ser_ros.labels import FOUR, SEVEN

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ser_ros.cli.options import positive
-from ser_ros.corpora.check import Heard, Report, examine, listen
+from ser_ros.corpora.check import Report, examine
 from ser_ros.corpora.clips import Clip, write_manifest
 from ser_ros.corpora.folds import assign_folds, complete_folds
 from ser_ros.corpora.found import Options
+from ser_ros.corpora.heard import Heard, listen
 from ser_ros.corpora.layouts import AUTO, CHOICES, described, find_clips
 from ser_ros.corpora.tables import lines
 from ser_ros.display import progress

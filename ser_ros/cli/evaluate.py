@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ser_ros.bundle import find_bundle
+from ser_ros.bundle import Bundle, find_bundle
 from ser_ros.cli.evaluate_text import (
     print_baseline,
     print_conditions,
@@ -28,7 +28,7 @@ from ser_ros.errors.models import NoBaseline
 from ser_ros.evaluation import baseline
 from ser_ros.evaluation.calibration import mean_probabilities
 from ser_ros.evaluation.clips import Heard, Item, items_of
-from ser_ros.evaluation.conditions import CONDITIONS, NOISES, conditions
+from ser_ros.evaluation.conditions import CONDITIONS, NOISES, Condition, conditions
 from ser_ros.evaluation.judging import HeardClips, Task, classifier_of, judge
 from ser_ros.evaluation.measure import measure
 from ser_ros.evaluation.provenance import origin
@@ -105,43 +105,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score every clip that can be read; 1 if some could not."""
-    clips = read_manifest(options.manifest)
+    clips = _clips(options)
     if options.report:
         check_place(options.report)
-    if options.fold is not None:
-        clips = [clip for clip in clips if clip.fold == options.fold]
-        if not clips:
-            raise BadValue("--fold", options.fold, f"a fold that '{options.manifest}' names")
-    names = list(dict.fromkeys(options.condition))
-    if options.conditions:
-        left_out = () if options.noise_folder else NOISES
-        names = [name for name in CONDITIONS if name in names or name not in left_out]
-    task = Task(
-        find_bundle(options.model), runtime=chosen(options.runtime), threads=options.threads
-    )
-    evaluation = _Evaluation(options, task)
-    bundle = evaluation.classifier.bundle
-    folder = options.noise_folder
-    known = folder is not None and knows_noises(bundle, folder)
-    changed = conditions(names, folder, options.seed, held_out=known)
-
+    evaluation = _Evaluation(options)
+    task, bundle = evaluation.task, evaluation.classifier.bundle
+    changed = _conditions(options, bundle)
     items = items_of(clips, bundle.labels)
-    if options.baseline and items:
-        evaluation.check_baseline(items, options.baseline)
-    judged = evaluation.judge(task, items) if items else HeardClips([], [])
-    for sentence in judged.unreadable:
-        print(f"evaluate: {sentence}", file=sys.stderr)
-    unreadable = len(judged.unreadable)
-    if not judged.heard and unreadable:
-        raise BadManifest(options.manifest, f"none of {unreadable} recordings can be read")
-    if not judged.heard:
-        raise NothingToScore(options.manifest, evaluation.classifier.labels)
+    judged = _heard(options, evaluation, items)
 
     found: Found = {}
     clean = evaluation.opinions(judged.heard)
     if options.baseline:
         clean, found["baseline"] = evaluation.baselines(judged.heard, options.baseline)
-    uncertain_below = evaluation.classifier.calibration.uncertain_below
+    uncertain_below = bundle.calibration.uncertain_below
     scores = summary(clean, uncertain_below)
     groups = {
         name: summaries(clean, column, uncertain_below)
@@ -151,25 +128,22 @@ def run(options: argparse.Namespace) -> int:
             ("genders", "gender"),
         )
     }
-    left = len(clips) - len(items)
+    told = {
+        "remark": acquaintance(bundle, [h.clip for h in judged.heard]).sentence,
+        "left_out": len(clips) - len(items),
+        "unreadable": len(judged.unreadable),
+    }
     print(
         f"model {bundle.name}, {scores['n']} clips of {scores['speakers']} speakers "
-        f"({left} of other emotions, {unreadable} unreadable)"
+        f"({told['left_out']} of other emotions, {told['unreadable']} unreadable)"
     )
-    remark = acquaintance(bundle, [h.clip for h in judged.heard]).sentence
-    if remark:
-        print(remark)
+    if told["remark"]:
+        print(told["remark"])
     print_scores(scores, groups)
     if options.baseline:
         print_baseline(found["baseline"])
     if changed:
-        heard = evaluation.opinions(judged.heard)
-        found["conditions"] = {"clean": lost_in(heard, heard)}
-        there = {h.clip.path for h in judged.heard}
-        same = [item for item in items if item.clip.path in there]
-        for condition in changed:
-            again = evaluation.judge(replace(task, condition=condition), same)
-            found["conditions"][condition.name] = lost_in(heard, evaluation.opinions(again.heard))
+        found["conditions"] = evaluation.conditions(judged.heard, items, changed)
         print_conditions(found["conditions"])
     if options.no_speech:
         found["no_speech"] = evaluation.no_speech(options.no_speech)
@@ -177,28 +151,57 @@ def run(options: argparse.Namespace) -> int:
     if options.results:
         _write_results(options, task, clips)
     if options.report:
-        command = shlex.join(["python", "-m", "ser_ros", *sys.argv[1:]])
-        told = origin(command, options.seed, task.runtime)
-        scored = [item.clip for item in items]
-        report_files(task, scored, Path(options.manifest), told, options.report, options.jobs)
-        print(f"\nThe report is {options.report / PAGE}.")
+        _write_report(options, task, items)
     if options.json:
-        content = scores | {
+        how = {
             "model": bundle.name,
             "model_sha256": bundle.sha256,
             "runtime": evaluation.classifier.runtime.name,
             "manifest": os.fspath(options.manifest),
             "seed": options.seed,
-            "remark": remark,
-            "left_out": left,
-            "unreadable": unreadable,
-            **groups,
-            **found,
         }
-        write_text(
-            Path(options.json), json.dumps(finite(content), indent=2, ensure_ascii=False) + "\n"
-        )
-    return 1 if unreadable else 0
+        content = finite({**scores, **how, **told, **groups, **found})
+        write_text(Path(options.json), json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    return 1 if judged.unreadable else 0
+
+
+def _clips(options: argparse.Namespace) -> list[Clip]:
+    """Return the clips to score. Raises `ManifestError`, or `BadValue` for an empty fold."""
+    clips = read_manifest(options.manifest)
+    if options.fold is None:
+        return clips
+    inside = [clip for clip in clips if clip.fold == options.fold]
+    if not inside:
+        raise BadValue("--fold", options.fold, f"a fold that '{options.manifest}' names")
+    return inside
+
+
+def _conditions(options: argparse.Namespace, bundle: Bundle) -> list[Condition]:
+    """Return the conditions that are asked for; of noises, those that the model has not heard."""
+    folder = options.noise_folder
+    names = list(dict.fromkeys(options.condition))
+    if options.conditions:
+        left_out = () if folder else NOISES
+        names = [name for name in CONDITIONS if name in names or name not in left_out]
+    known = folder is not None and knows_noises(bundle, folder)
+    return conditions(names, folder, options.seed, held_out=known)
+
+
+def _heard(
+    options: argparse.Namespace, evaluation: _Evaluation, items: Sequence[Item]
+) -> HeardClips:
+    """Hear the clips, and say which cannot be read. Raises `ManifestError` or `VoiceError`."""
+    if options.baseline and items:
+        evaluation.check_baseline(items, options.baseline)
+    judged = evaluation.judge(evaluation.task, items) if items else HeardClips([], [])
+    for sentence in judged.unreadable:
+        print(f"evaluate: {sentence}", file=sys.stderr)
+    unreadable = len(judged.unreadable)
+    if not judged.heard and unreadable:
+        raise BadManifest(options.manifest, f"none of {unreadable} recordings can be read")
+    if not judged.heard:
+        raise NothingToScore(options.manifest, evaluation.classifier.labels)
+    return judged
 
 
 def _write_results(options: argparse.Namespace, task: Task, clips: list[Clip]) -> None:
@@ -225,11 +228,22 @@ def _write_results(options: argparse.Namespace, task: Task, clips: list[Clip]) -
     print(f"\nThe figures are in {options.results / 'RESULTS.md'}.")
 
 
+def _write_report(options: argparse.Namespace, task: Task, items: Sequence[Item]) -> None:
+    command = shlex.join(["python", "-m", "ser_ros", *sys.argv[1:]])
+    told = origin(command, options.seed, task.runtime)
+    scored = [item.clip for item in items]
+    report_files(task, scored, Path(options.manifest), told, options.report, options.jobs)
+    print(f"\nThe report is {options.report / PAGE}.")
+
+
 class _Evaluation:
     """A model, and how it is asked."""
 
-    def __init__(self, options: argparse.Namespace, task: Task) -> None:
-        self.task, self.work = task, options.work
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.task = task = Task(
+            find_bundle(options.model), runtime=chosen(options.runtime), threads=options.threads
+        )
+        self.work = options.work
         self.jobs, self.seed = options.jobs, options.seed
         self.manifest = options.manifest
         self.classifier = classifier_of(task)
@@ -262,6 +276,19 @@ class _Evaluation:
             for mode in baseline.modes([adapter], enrolled)
         }
         return said[wanted], {m: gained_in(said[NONE], s) for m, s in said.items()}
+
+    def conditions(
+        self, heard: list[Heard], items: Sequence[Item], changed: Sequence[Condition]
+    ) -> Found:
+        """Return what is lost under each condition, on the clips that can be read."""
+        clean = self.opinions(heard)
+        found = {"clean": lost_in(clean, clean)}
+        there = {h.clip.path for h in heard}
+        same = [item for item in items if item.clip.path in there]
+        for condition in changed:
+            again = self.judge(replace(self.task, condition=condition), same)
+            found[condition.name] = lost_in(clean, self.opinions(again.heard))
+        return found
 
     def no_speech(self, folder: Path) -> Found:
         with ExitStack() as stack:

@@ -10,7 +10,8 @@ import numpy as np
 
 from ser_ros import audio
 from ser_ros.audio import Samples
-from ser_ros.corpora.check import SILENT_DBFS, Heard, Report
+from ser_ros.corpora.check import Report
+from ser_ros.corpora.heard import SILENT_DBFS, Heard
 from ser_ros.errors.machine import MissingExtra
 from ser_ros.features import FeatureConfig, ImageMaker, hz_to_mel
 from ser_ros.files import written_aside
