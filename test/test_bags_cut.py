@@ -19,9 +19,7 @@ from ser_ros.bags.reading import Message, open_bag
 from ser_ros.errors.bags import BagUnreadable
 
 SHARES = st.floats(0, 1, exclude_max=True)
-often = settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+often = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def cut(whole: Path, into: Path, size: int, name: str = "") -> Path:

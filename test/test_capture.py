@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import ser_ros.capture as capture_module
@@ -117,7 +117,6 @@ def pcm(chunks):
 # ── chunks ────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 4000), min_size=1, max_size=30),
     chunk_s=st.floats(0.01, 0.3),
@@ -148,7 +147,6 @@ def test_the_chunks_are_the_sound(sizes, chunk_s, channels, sample_format):
     assert not any(c.lost for c in chunks)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 3000), st.integers(0, 9000)), min_size=1, max_size=25))
 def test_no_chunk_spans_a_gap_and_every_loss_is_told_once(parts):
     source = Fake()

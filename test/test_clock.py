@@ -48,7 +48,7 @@ class Card:
         return stamp_ns, (stamp_ns - true_ns) / SECOND, missing_ns
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     frames=st.integers(100, 2000),
     crystal=st.floats(-2e-4, 2e-4),

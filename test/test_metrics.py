@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ser_ros.evaluation.metrics import expected_calibration_error, score
@@ -82,7 +82,6 @@ def test_calibration_error_by_hand():
     assert expected_calibration_error(np.ones(3), np.ones(3, bool)) == 0
 
 
-@settings(deadline=None)  # the first example waits for scikit-learn to be imported
 @given(st.integers(0, 2**16), st.integers(1, 60), st.integers(0, 60))
 def test_figures_hold_together(seed, n, unheard):
     truth, probabilities = case(seed, n)

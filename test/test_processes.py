@@ -114,11 +114,12 @@ def test_processes_end_with_a_parent_that_is_killed(tmp_path):
         while any(map(alive, pids)):
             assert time.monotonic() < until + 30, f"{pids} go on"
             time.sleep(0.05)
-    finally:
+    except BaseException:
         parent.kill()
         for file in signed.iterdir():
             with suppress(ProcessLookupError):
                 os.kill(int(file.name), signal.SIGKILL)
+        raise
 
 
 def test_who_asks_no_more_ends_the_processes():

@@ -69,7 +69,7 @@ def test_a_file_gives_its_samples_then_silence(tmp_path):
     assert not heard[len(samples) :].any()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     lengths=st.lists(st.integers(100, 30000), min_size=1, max_size=3),
     pad=st.sampled_from([0.0, 0.1, 0.75, 2.5]),

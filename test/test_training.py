@@ -31,13 +31,12 @@ from ser_ros.network import build_network
 from ser_ros.runtime import open_runtime
 from ser_ros.training.about import licence_of_weights
 from ser_ros.training.checkpoint import CHECKPOINT
-from ser_ros.training.checks import check_beginning
-from ser_ros.training.data import load_recordings
+from ser_ros.training.checks import check_beginning, checked
 from ser_ros.training.export import network_of, to_onnx
 from ser_ros.training.run import run
 from ser_ros.training.scoring import calibrate
 from ser_ros.training.split import Parts
-from ser_ros.training.start import begin
+from ser_ros.training.start import begin, origin
 
 soundfile = pytest.importorskip("soundfile")
 torch = pytest.importorskip("torch")
@@ -372,9 +371,9 @@ def test_recordings_in_memory_are_the_files(folder):
     for recording in recordings_of(folder, config):
         samples = audio.load(recording.clip.path)
         np.testing.assert_allclose(recording.floats(), samples, atol=1 / 32768)
-    clips = [recording.clip for recording in recordings_of(folder, config)]
-    with pytest.raises(EmptyClass, match="'fear'"):
-        load_recordings(clips, config_of(folder, labels="seven").label_set, 16_000)
+    clips = read_manifest(folder / "manifest.csv")
+    with pytest.raises(EmptyClass, match="'fear' in what 'here' would learn"):
+        checked(config_of(folder, labels="seven"), clips, None, "here")
 
 
 # ── beginning with a model ────────────────────────────────────────────────────────────────────
@@ -395,7 +394,7 @@ def test_a_training_begins_with_a_bundle_and_inherits_its_terms_and_its_speakers
     before, after = (network_of(b).state_dict()["classifier.weight"] for b in (first, second))
     assert torch.allclose(before, after, atol=1e-3)
     other = replace(config, features=FeatureConfig(bands=48, hop=1024, deltas=0))
-    begin(other)
+    begin(other, origin(other))
     assert "knows images of 1 x 32 x 40, here they are 1 x 48 x 40" in caplog.text
     # Who chose the epoch was not trained on, and may choose again; who was trained on may not.
     clips = read_manifest(folder / "manifest.csv")

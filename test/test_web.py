@@ -263,7 +263,7 @@ def test_an_upload_that_breaks_off_gives_its_place_back(listener: Listener) -> N
     run(work())
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
 @given(content=st.binary(min_size=1, max_size=3000), name=st.text(max_size=300))
 def test_random_uploads_are_answered(content: bytes, name: str, listener: Listener) -> None:
     async def work() -> None:

@@ -121,7 +121,7 @@ def test_a_truncated_file_is_heard_as_far_as_it_goes_or_refused(name: str) -> No
         assert name in ("m4a", "mp4")  # what tells where the sound lies is at the end
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(
     name=st.sampled_from(sorted(uploads.FORMATS)),
     where=st.floats(0, 1),

@@ -193,7 +193,7 @@ def test_a_slow_viewer_is_told_of_its_gap(listener: Listener) -> None:
     run(work())
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(words=st.lists(st.one_of(st.text(max_size=6000), st.binary(max_size=6000)), max_size=4))
 def test_whatever_a_viewer_says_others_go_on(listener: Listener, words: list[Any]) -> None:
     async def work() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
-from browsing import DESK, WAIT_MS, fits, painted, violations
+from browsing import DESK, fits, painted, violations
 from page_double import Double, live_messages, served
 from playwright.sync_api import expect
 
@@ -50,7 +50,7 @@ def feed(double: Double, voices: list[np.ndarray], judge: Classifier, ago_s: flo
 def test_the_live_page_shows_what_the_nodes_say(double, judge, voices, opened):
     page = opened(double.url)
     feed(double, voices, judge)
-    expect(page.locator("#live-word")).to_have_text("sad", timeout=WAIT_MS)
+    expect(page.locator("#live-word")).to_have_text("sad")
     expect(page.locator("#live-sure")).to_have_text(re.compile(r"^\d+% sure$"))
     expect(page.locator("#live-bars .bar")).to_have_count(4)
     expect(page.locator("#health")).to_contain_text("raise hop")
@@ -87,7 +87,7 @@ def test_a_dropped_connection_comes_back_and_leaves_a_gap(double, judge, voices,
     expect(page.locator("#link")).to_contain_text("Not connected")
     page.wait_for_timeout(500)  # long enough for a gap that can be seen
     double.take_up()
-    expect(page.locator("#link")).to_have_text("Connected", timeout=WAIT_MS)
+    expect(page.locator("#link")).to_have_text("Connected")
     expect(page.locator("#missed")).to_have_text(re.compile(r"Missed: \d+ s"))
     feed(double, voices, judge, ago_s=8)
     expect(page.locator("#live-word")).to_have_text("sad")

@@ -56,13 +56,13 @@ def test_a_link_on_another_page_opens_it(listener, opened, tmp_path):
         (tmp_path / "index.html").write_text(f"<!doctype html>{link}")
         page = opened(other, ours=False)
         page.click("a")
-        expect(page.locator("#record")).to_be_visible(timeout=browsing.WAIT_MS)
+        expect(page.locator("#record")).to_be_visible()
         assert page.url == url
         # The same without the token, the next day.
         page.goto(other)
         page.eval_on_selector("a", "a => { a.href = a.href.split('?')[0]; }")
         page.click("a")
-        expect(page.locator("#record")).to_be_visible(timeout=browsing.WAIT_MS)
+        expect(page.locator("#record")).to_be_visible()
 
 
 # ── who sleeps, and who starts again ──────────────────────────────────────────────────────────
@@ -99,7 +99,7 @@ def test_a_page_survives_a_restart_of_the_server(listener, opened):
     port = int(url.rstrip("/").rpartition(":")[2])
     hub = Hub()
     with served_aside(listener, hub, port, ros=True):
-        expect(page.locator("#link")).to_have_text("Connected", timeout=browsing.WAIT_MS)
+        expect(page.locator("#link")).to_have_text("Connected")
         hub.publish_threadsafe(browsing.state("sad"))
         expect(page.locator("#live-word")).to_have_text("sad")
         expect(page.locator("#missed")).to_have_text(re.compile(r"Missed: \d+ s"))

@@ -9,7 +9,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -191,8 +191,8 @@ def _heard(
     options: argparse.Namespace, evaluation: _Evaluation, items: Sequence[Item]
 ) -> HeardClips:
     """Hear the clips, and say which cannot be read. Raises `ManifestError` or `VoiceError`."""
-    if options.baseline and items:
-        evaluation.check_baseline(items, options.baseline)
+    if options.baseline and items:  # before anybody waits; what is heard tells it again
+        evaluation.adapter(items, options.baseline)
     judged = evaluation.judge(evaluation.task, items) if items else HeardClips([], [])
     for sentence in judged.unreadable:
         print(f"evaluate: {sentence}", file=sys.stderr)
@@ -257,19 +257,23 @@ class _Evaluation:
         said = mean_probabilities([h.logits for h in heard], temperature)
         return Opinions(self.classifier.labels, heard, said, self.seed)
 
-    def check_baseline(self, items: Sequence[Item | Heard], wanted: str) -> None:
-        """Raises `NoBaseline` or `NobodyToEnroll` for a mode that cannot be scored."""
-        if wanted != NONE:
-            baseline.make_adapter(self.classifier.bundle)
+    def adapter(self, items: Sequence[Item | Heard], wanted: str) -> baseline.Adapter | None:
+        """Return what fits the model to a voice, if it has such.
+
+        Raises `NoBaseline` or `NobodyToEnroll` for a mode that cannot be scored.
+        """
         if wanted == ENROLL and not baseline.enrolment(items, self.neutral):
             raise NobodyToEnroll(self.manifest)
+        try:
+            return baseline.make_adapter(self.classifier.bundle)
+        except NoBaseline:
+            if wanted != NONE:
+                raise
+            return None
 
     def baselines(self, heard: list[Heard], wanted: str) -> tuple[Opinions, Found]:
         """Return what is said in the mode that is wanted, and all modes on the same clips."""
-        self.check_baseline(heard, wanted)  # again: no speech may have been heard
-        adapter: baseline.Adapter | None = None
-        with suppress(NoBaseline):
-            adapter = baseline.make_adapter(self.classifier.bundle)
+        adapter = self.adapter(heard, wanted)
         enrolled = bool(baseline.enrolment(heard, self.neutral))
         said = {
             mode: self.opinions(baseline.adapted(heard, mode, adapter, self.neutral, self.seed))

@@ -40,7 +40,7 @@ def complete_folds(clips: Sequence[Clip]) -> list[Clip]:
     A speaker who has one keeps it; each further speaker, those with most clips first, goes where
     fewest clips of that corpus are, and of these where fewest are at all. A clip whose speaker
     nobody told has no fold. Where nobody has one, five are made. Raises `BadValue` for a speaker in
-    two folds.
+    two folds, or `MissingExtra`.
     """
     of_speaker: dict[str, int] = {}
     for clip in clips:

@@ -12,12 +12,12 @@
     │                    EnrolmentGoesOn
     ├── ConfigError      UnreadableConfig · UnknownKey · BadValue
     ├── ManifestError    BadManifest · NothingToScore · UnknownLayout · NothingReadable
-    │                    SpeakersInTraining
+    │                    SpeakersInTraining · NobodyToEnroll
     ├── BagError         BagMissing · BagUnreadable · BagThere · BagOfBags · RosbagsMissing
     │                    NoAudioTopic · SeveralAudioTopics · AudioTypeUnknown · TopicUnknown
     │                    TypeUnknown · TypeDiffers · MessageUnreadable · FieldMissing
     │                    BadTrack · NothingRecorded · NothingToPlay · NoBagHeard
-    ├── MachineError     CannotWrite · MissingExtra · ProcessLost
+    ├── MachineError     CannotWrite · CannotFetch · MissingExtra · ProcessLost
     ├── ReportError      NotAReport · UnreadableReport · NothingInCommon
     ├── RosError         RosMissing · RosRefused · NotReady
     ├── WebError         AddressRefused · CertificateRefused

@@ -43,10 +43,10 @@ class BadManifest(ManifestError):
 
 
 class NothingToScore(ManifestError):
-    def __init__(self, path: Path | str, labels: Iterable[str]) -> None:
+    def __init__(self, path: Path | str, labels: Iterable[str], which: str = "") -> None:
         super().__init__(
-            f"No clip of '{path}' has an emotion that the model knows; expected some of "
-            f"{listed(labels)}."
+            f"No clip of '{path}'{which and f', of those {which},'} has an emotion that the model "
+            f"knows; expected some of {listed(labels)}."
         )
 
 

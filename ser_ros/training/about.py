@@ -22,6 +22,11 @@ def about(
     began_with: str,
     metrics: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
+    """Return what a bundle tells of itself: its terms, its training, and its figures if any.
+
+    `began` is the model begun with, `began_with` what `Beginning` tells, `metrics` the figures of
+    the clips held out, of all and by corpus.
+    """
     used = [clip for clip in parts.training if config.learned.index(clip.emotion) is not None]
     corpora: dict[str, dict[str, Any]] = {
         name or "unnamed": {
@@ -52,7 +57,7 @@ def about(
         told["metrics"] = {
             "split": (
                 f"{parts.described}; mean of the windows of a clip; ece with a temperature fitted "
-                f"{_fitted_on(parts)}"
+                f"{_fitted_on(config, parts)}"
             ),
             "seed": config.seed,
             "held_out": metrics,
@@ -87,10 +92,11 @@ def _speakers(clips: Sequence[Clip]) -> list[str]:
     return sorted({clip.speaker for clip in clips} - {""})
 
 
-def _fitted_on(parts: Parts) -> str:
+def _fitted_on(config: TrainConfig, parts: Parts) -> str:
     if parts.validation:
         return "on the validation clips"
-    if len({clip.speaker for clip in parts.held}) > 1:  # the nameless are one, as for all figures
+    # The nameless are one, as for all figures.
+    if len({clip.speaker for clip in _known(config, parts.held)}) > 1:
         return "on the other held-out speakers"
     return "on nobody (1): there is no other held-out speaker"
 

@@ -97,9 +97,9 @@ def found_in(
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         settings, _ = content["config"], [Epoch(**values) for values in content["history"]]
-        began, learned = content["began_with"], content["clips"]
     except Exception as error:  # pickle's, zip's, torch's: they share no base class
         raise CheckpointDamaged(path, type(error).__name__) from error
+    began = content.get("began_with", "not told")
     if began not in beginnings:
         raise CheckpointMismatch(path, "beginning", began, " or ".join(beginnings))
     own = config.deciding()
@@ -110,7 +110,7 @@ def found_in(
                 inner = min(k for k in there | here if there.get(k) != here.get(k))
                 key, there, here = f"{key}.{inner}", there.get(inner), here.get(inner)
             raise CheckpointMismatch(path, key, repr(there), repr(here))
-    if learned != clips:
+    if content.get("clips") != clips:
         # Their voices may be those that are held out here.
         raise CheckpointMismatch(path, "list of clips trained on", "another", "as in the manifest")
     return content

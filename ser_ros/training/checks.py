@@ -16,25 +16,26 @@ from ser_ros.training.known_voices import check_voices
 from ser_ros.training.split import Parts, split
 
 
-def checked(
-    config: TrainConfig, clips: Sequence[Clip], began: Bundle | None, learned: str
-) -> Parts:
+def checked(config: TrainConfig, clips: Sequence[Clip], began: Bundle | None, name: str) -> Parts:
     """Part the clips as the configuration says, where a training can do with the parts.
 
-    `began` is the model begun with; `learned` is what an error calls the clips to train on. Raises
-    `TrainingError`, `ConfigError` or `UnreadableFile`.
+    `began` is the model begun with; `name` is what an error calls the training. Raises
+    `TrainingError`, `ConfigError`, `ManifestError` or `UnreadableFile`.
     """
     parts = split(config, clips)
     labels = config.label_set
     there = {labels.name(clip.emotion) for clip in parts.training}
     for label in labels.labels:
         if label not in there:
-            raise EmptyClass(label, learned)
+            raise EmptyClass(label, f"what '{name}' would learn")
     check_voices(config, parts.training)
-    for unheard in (parts.validation, parts.held):
+    for which, unheard in (
+        (f"that choose the epoch of '{name}'", parts.validation),
+        (f"that '{name}' holds out", parts.held),
+    ):
         known = [clip for clip in unheard if labels.index(clip.emotion) is not None]
         if unheard and not known:
-            raise NothingToScore(config.manifest, labels.labels)
+            raise NothingToScore(config.manifest, labels.labels, which)
         for clip in known:
             if not clip.path.is_file():
                 raise UnreadableFile(clip.path, "No such file")

@@ -18,7 +18,7 @@ from ser_ros import audio
 from ser_ros.audio import Samples
 from ser_ros.corpora import Clip
 from ser_ros.errors.audio import UnreadableFile, UnsupportedFormat
-from ser_ros.errors.training import EmptyClass, ViewDamaged
+from ser_ros.errors.training import ViewDamaged
 from ser_ros.features import ImageMaker
 from ser_ros.labels import LabelSet
 from ser_ros.training.augment import Mask, draw_masks, draw_spoken, mask, silenced
@@ -39,24 +39,14 @@ class Recording:
         return self.samples.astype(np.float32) * np.float32(1 / 32768)
 
 
-def load_recordings(
-    clips: Sequence[Clip], labels: LabelSet, rate: int, needed: int | None = None
-) -> list[Recording]:
-    """Read every clip whose emotion the label set has.
-
-    Raises `UnreadableFile`, or `EmptyClass` for one of the first `needed` labels (of all, unless
-    told) that no clip has.
-    """
+def load_recordings(clips: Sequence[Clip], labels: LabelSet, rate: int) -> list[Recording]:
+    """Read every clip whose emotion the label set has. Raises `UnreadableFile`."""
     recordings = []
     for clip in clips:
         label = labels.index(clip.emotion)
         if label is not None:
             samples = np.clip(_load(clip.path, rate), -1, 32767 / 32768)
             recordings.append(Recording(clip, np.rint(samples * 32768).astype(np.int16), label))
-    counts = Counter(recording.label for recording in recordings)
-    for index, label_name in enumerate(labels.labels[:needed]):
-        if not counts[index]:
-            raise EmptyClass(label_name, "the training clips")
     return recordings
 
 

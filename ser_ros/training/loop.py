@@ -16,7 +16,6 @@ from torch.utils.data import DataLoader
 
 from ser_ros.errors.training import NonFiniteLoss, NonFiniteStart, ViewDamaged
 from ser_ros.labels import NEUTRAL
-from ser_ros.network import build_network
 from ser_ros.training.blend import blended_loss, colours_mixed, mixup
 from ser_ros.training.checkpoint import CHECKPOINT, Epoch, State, found_in, save
 from ser_ros.training.config import TrainConfig
@@ -29,7 +28,7 @@ from ser_ros.training.data import (
     digest,
 )
 from ser_ros.training.known_voices import KnownVoices
-from ser_ros.training.start import begin, beginnings, origin
+from ser_ros.training.start import Beginning, begin, beginnings, origin, resumed
 from ser_ros.training.views import Views
 
 _log = logging.getLogger(__name__)
@@ -83,17 +82,20 @@ def train(
     """
     checkpoint = folder / CHECKPOINT
     batches = max(1, (config.windows_per_epoch or len(recordings)) // config.batch)
-    clips, known = digest(recordings), beginnings(config, origin(config))
-    found = found_in(checkpoint, config, known, clips) if resume else None
+    clips, bundle = digest(recordings), origin(config)
+    may_begin_with = beginnings(config, bundle)
+    found = found_in(checkpoint, config, may_begin_with, clips) if resume else None
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
+    # What cannot be had is told before anybody waits for the views.
+    beginning = begin(config, bundle) if found is None else resumed(config, found["began_with"])
     where = device()
     torch.backends.cudnn.deterministic = True  # the same seed, the same curve; only a GPU asks
     paths = Views(config, views or folder / "views").make(
         [recording.samples for recording in recordings], preparing
     )
     images = TrainingImages(recordings, paths, config)
-    state = _begin(config, where, batches, images.voices, found)
+    state = _begin(config, beginning, where, batches, images.voices, found)
     if found is not None:
         _log.info("Going on after epoch %d from '%s'.", len(state.history), checkpoint)
     while len(state.history) < config.epochs and not _tired(config, state.history):
@@ -116,18 +118,14 @@ def train(
 
 def _begin(
     config: TrainConfig,
+    beginning: Beginning,
     where: torch.device,
     batches: int,
     voices: int,
     found: dict[str, Any] | None,
 ) -> State:
     """Return the state to train on from: new, or that of a checkpoint."""
-    if found is None:
-        beginning = begin(config)
-        network, began_with = beginning.network, beginning.told
-    else:
-        network = build_network(config.features, config.outputs, config.dropout)
-        began_with = found["began_with"]
+    network = beginning.network
     network.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -135,7 +133,7 @@ def _begin(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=config.epochs * batches, pct_start=0.15
     )
-    state = State(network, optimiser, schedule, began_with=began_with)
+    state = State(network, optimiser, schedule, began_with=beginning.told)
     if config.known_voices:
         neutral = config.label_set.labels.index(NEUTRAL)
         state.known = KnownVoices(voices, config.outputs, neutral, where)

@@ -42,7 +42,7 @@ def run(
     `CannotWrite`.
     """
     began = origin(config)
-    parts = checked(config, clips_of(config), began, "the training clips")
+    parts = checked(config, clips_of(config), began, config.name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -93,7 +93,7 @@ def clips_of(config: TrainConfig) -> list[Clip]:
 
 def make_views(config: TrainConfig, clips: Sequence[Clip], folder: Path) -> None:
     """Make the views of all clips, for the trainings that will share them."""
-    recordings = load_recordings(clips, config.learned, config.features.rate, needed=0)
+    recordings = load_recordings(clips, config.learned, config.features.rate)
     with shown() as bars:
         samples = [recording.samples for recording in recordings]
         Views(config, folder).make(samples, bars.prepared)
@@ -102,14 +102,14 @@ def make_views(config: TrainConfig, clips: Sequence[Clip], folder: Path) -> None
 def _trained(
     config: TrainConfig, parts: Parts, folder: Path, views: Path | None, resume: bool
 ) -> State:
-    rate, own = config.features.rate, len(config.label_set)
-    recordings = load_recordings(parts.training, config.learned, rate, needed=own)
+    rate = config.features.rate
+    recordings = load_recordings(parts.training, config.learned, rate)
     speakers = len({recording.clip.speaker for recording in recordings} - {""})
     told = f"{speakers} speakers" if speakers else "speakers that nobody told"
     _log.info("Training on %d clips of %s.", len(recordings), told)
     validate = None
     if config.validation_fold is not None:
-        validate = Validation(load_recordings(parts.validation, config.label_set, rate, 0), config)
+        validate = Validation(load_recordings(parts.validation, config.label_set, rate), config)
     keepers: list[Callable[[list[Epoch]], None]] = [partial(keep_history, folder=folder)]
     if config.tensorboard:
         keepers.append(TensorBoard(folder))

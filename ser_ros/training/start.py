@@ -49,13 +49,17 @@ def origin(config: TrainConfig) -> Bundle | None:
     return Bundle.load(folder) if (folder / MANIFEST).is_file() else None
 
 
-def begin(config: TrainConfig) -> Beginning:
+def resumed(config: TrainConfig, told: str) -> Beginning:
+    """Return a network that is about to get the weights of a checkpoint; `told` as it tells it."""
+    return Beginning(build_network(config.features, config.outputs, config.dropout), told)
+
+
+def begin(config: TrainConfig, bundle: Bundle | None) -> Beginning:
     """Return the network that a training begins with; say in the log what that is.
 
     `config.weights` may name a bundle, carried or by path. Its last layer is kept where it tells
-    the same emotions apart. Raises `BadValue` or `BundleError`.
+    the same emotions apart; `bundle` is its `origin`. Raises `BadValue` or `BundleError`.
     """
-    bundle = origin(config)
     told, *instead = beginnings(config, bundle)
     if bundle is not None:
         return Beginning(_from(bundle, config), told)

@@ -50,9 +50,8 @@ def tasks_of(
     in short ones, as `adapt` says. With `begin`, the folder of an earlier study, each training
     begins with the model that the one of the same name made there.
 
-    Raises `BadValue` for clips without folds, a fold or corpus that is not there, or what some
-    training could not do after others had been waited for, and `SpeakersInTraining` where one
-    begins with a model that has heard whom it holds out.
+    Raises `BadValue` for clips without folds or a fold or corpus that is not there, and what
+    `checked` raises of any of the trainings.
     """
     if RANDOM in (config.split, (adapt or config).split):
         raise BadValue("split", RANDOM, "speakers, for a study measures voices that are not known")
@@ -95,7 +94,7 @@ def tasks_of(
     for task in tasks:
         # What it would be refused for, so that no other is waited for in vain.
         began = origin(task.config) if task.after is None else None
-        checked(task.config, clips, began, f"what '{task.folder.name}' would learn")
+        checked(task.config, clips, began, task.folder.name)
     return tasks
 
 

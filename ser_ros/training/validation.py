@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from sklearn.metrics import recall_score
 
-from ser_ros.errors.config import NothingToScore
 from ser_ros.features import ImageMaker
 from ser_ros.framing import windows_of
 from ser_ros.training.config import TrainConfig
@@ -21,9 +20,6 @@ class Validation:
     """The windows of the validation clips, made once."""
 
     def __init__(self, recordings: Sequence[Recording], config: TrainConfig) -> None:
-        """Raises `NothingToScore` for clips of other emotions only."""
-        if not recordings:
-            raise NothingToScore(config.manifest, config.label_set.labels)
         features, image = config.features, ImageMaker(config.features)
         self._truth = np.array([recording.label for recording in recordings])
         self._known = np.unique(self._truth)

@@ -87,7 +87,7 @@ def test_silence_is_no_speech(graph: Graph) -> None:
 def test_any_format_that_audio_info_names(graph: Graph, speech: Samples, fmt: AudioFormat) -> None:
     import soxr
 
-    graph.start("inference")
+    graph.start("inference", max_age=60.0)
     emotions = graph.collect(Emotion, topics.EMOTION)
     graph.tell_format(fmt)
     graph.pause(0.5)
@@ -161,9 +161,10 @@ def test_bad_input_is_counted_and_the_node_goes_on(graph: Graph, long_speech: Sa
 
 
 def test_a_gap_starts_the_framing_afresh(graph: Graph, long_speech: Samples) -> None:
-    graph.start("inference")
+    graph.start("inference", max_age=60.0)
     emotions = graph.collect(Emotion, topics.EMOTION)
     end_ns = graph.speak(long_speech[:64_000], stamp_ns=time.time_ns() - 20 * SECOND)
+    graph.until(lambda: len(emotions) == 2, "two windows before the gap")
     graph.speak(long_speech[:64_000], stamp_ns=end_ns + SECOND)
     graph.until(lambda: len(emotions) == 4, "two windows before the gap and two after it")
     assert [message.samples_lost for message in emotions] == [0, 0, 16_000, 0]
@@ -171,15 +172,15 @@ def test_a_gap_starts_the_framing_afresh(graph: Graph, long_speech: Samples) -> 
     assert after == pytest.approx(end_ns + SECOND, abs=SECOND // 100)
 
 
-@pytest.mark.parametrize("chunk", [160_000, 4_000], ids=["one long chunk", "short chunks"])
+@pytest.mark.parametrize("chunk", [160_000, 8_000], ids=["one long chunk", "short chunks"])
 def test_overload_drops_the_oldest_and_counts_them(
     graph: Graph, long_speech: Samples, chunk: int
 ) -> None:
-    # Every 0.1 s five windows are due, more than a core judges, but no more than ten chunks wait.
+    # Ten windows are due every 0.05 s, more than a core judges; no more than ten chunks wait.
     graph.start("inference", hop=0.05, max_age=0.1)
     emotions = graph.collect(Emotion, topics.EMOTION)
     diagnostics = graph.diagnostics("inference")
-    graph.speak(long_speech, chunk=chunk, pause_s=0.1)
+    graph.speak(long_speech, chunk=chunk, pause_s=0.05)
     graph.until(lambda: diagnostics().get("windows dropped", "0") != "0", "dropped windows")
     graph.until(lambda: diagnostics()["windows waiting"] == "0", "an empty queue")
     judged, dropped = int(diagnostics()["windows judged"]), int(diagnostics()["windows dropped"])
