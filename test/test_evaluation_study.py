@@ -20,6 +20,7 @@ from ser_ros.errors.models import BundleMismatch
 from ser_ros.evaluation import judging, silence
 from ser_ros.evaluation.measure import measure
 from ser_ros.evaluation.results import finite
+from ser_ros.evaluation.sides import strangers_to
 from ser_ros.evaluation.splits import CORPUS, FOLD, Split
 from ser_ros.evaluation.study import Study
 from ser_ros.labels import LabelSet
@@ -162,6 +163,17 @@ def test_the_temperature_of_a_fold_is_that_of_the_others(splits, tmp_path):
     assert [s.temperature for s in both] == [s.temperature for s in reversed(alone)]
     assert alone[0].temperature != alone[1].temperature
     assert both[0].temperatures == pytest.approx(alone[1].temperature)
+
+
+def test_a_voice_is_compared_with_strangers_as_its_temperature_is_theirs(splits, tmp_path):
+    both = Study(splits[:2], tmp_path).sides
+    assert [strangers_to(side, both) for side in both] == [both[1].heard, both[0].heard]
+    assert strangers_to(both[0], both[:1]) is both[0].heard
+    (corpus,) = Study(splits[2:], tmp_path).sides
+    assert strangers_to(corpus, [corpus]) is None, "what its model brings"
+    told = {"settings": {"held_out_corpus": "emodb"}}
+    corpus.bundle = replace(corpus.bundle, about={"training": told})
+    assert strangers_to(corpus, [corpus]) == [], "which is not of others than are judged"
 
 
 def test_a_corpus_is_not_judged_with_a_temperature_that_was_fitted_on_it(clips, tmp_path):

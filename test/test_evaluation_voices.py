@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ import tiny
 
 from ser_ros import audio
 from ser_ros.audio import NETWORK_RATE
+from ser_ros.bundle import Bundle
 from ser_ros.corpora import Clip
 from ser_ros.errors.config import BadValue
-from ser_ros.evaluation.baseline import adapted, enrolment
+from ser_ros.evaluation.baseline import adapted, adapters_of, enrolment, population
 from ser_ros.evaluation.clips import Heard, Item, items_of, subset
 from ser_ros.evaluation.judging import HeardClips, Task, judge, load, name_of
 from ser_ros.evaluation.listening import first, voices
@@ -66,9 +68,6 @@ def test_a_subset_is_even_over_speakers_and_emotions():
 class Counting:
     """An adapter whose logits tell what it knew: clips enrolled, and windows heard before."""
 
-    def __init__(self) -> None:
-        self.log: list[object] = []
-
     def reset(self) -> None:
         self.enrolled, self.before = 0, 0
 
@@ -103,7 +102,7 @@ def test_the_first_neutral_clips_are_enrolled():
 
 def test_the_same_clips_are_scored_in_all_modes():
     clips = [*speaker_of(20, "c/b"), *speaker_of(6, "c/a"), heard("nobody", "", NEUTRAL)]
-    said = {mode: adapted(clips, mode, Counting(), NEUTRAL) for mode in MODES}
+    said = {mode: adapted(clips, mode, lambda _: Counting(), NEUTRAL) for mode in MODES}
     names = [str(h.clip.path) for h in said[NONE]]
     assert len(names) == 27 - 5
     assert not {"c/a-01.wav", "c/a-05.wav", "c/b-09.wav"} & set(names)
@@ -114,7 +113,7 @@ def test_the_same_clips_are_scored_in_all_modes():
 
 def test_enrolled_an_adapter_learns_nothing_from_what_is_scored():
     clips = [*speaker_of(20, "c/b"), *speaker_of(6, "c/a"), heard("nobody", "", NEUTRAL)]
-    found = adapted(clips, ENROLL, Counting(), NEUTRAL)
+    found = adapted(clips, ENROLL, lambda _: Counting(), NEUTRAL)
     known = {(h.clip.speaker, float(h.logits[0, 0]), float(h.logits[0, 1])) for h in found}
     unchanged = ("", float(NEUTRAL), float(NEUTRAL))  # who is nobody is not adapted to
     assert known == {("c/a", 2, 0), ("c/b", 3, 0), unchanged}
@@ -122,21 +121,64 @@ def test_enrolled_an_adapter_learns_nothing_from_what_is_scored():
 
 def test_running_an_adapter_knows_what_came_before_from_this_voice_alone():
     clips = [*speaker_of(20, "c/b"), *speaker_of(6, "c/a"), heard("nobody", "", NEUTRAL)]
-    found = adapted(clips, RUNNING, Counting(), NEUTRAL, seed=1)
+    found = adapted(clips, RUNNING, lambda _: Counting(), NEUTRAL, seed=1)
     for speaker, count in (("c/a", 4), ("c/b", 17), ("", 1)):
         before = [float(h.logits[0, 1]) for h in found if h.clip.speaker == speaker]
         assert sorted(before) == [2 * i for i in range(count)]
         assert all(h.logits[0, 0] == 0 for h in found)
     order = [float(h.logits[0, 1]) for h in found]
-    again = adapted(clips, RUNNING, Counting(), NEUTRAL, seed=1)
-    other = adapted(clips, RUNNING, Counting(), NEUTRAL, seed=2)
+    again = adapted(clips, RUNNING, lambda _: Counting(), NEUTRAL, seed=1)
+    other = adapted(clips, RUNNING, lambda _: Counting(), NEUTRAL, seed=2)
     assert order == [float(h.logits[0, 1]) for h in again]
     assert order != [float(h.logits[0, 1]) for h in other]
 
 
+def said_of(speaker: str, corpus: str, truth: int, *logits: float) -> Heard:
+    windows = np.array([logits], np.float32)
+    return Heard(clip("x", speaker, corpus=corpus), truth, windows, np.ones(1, np.float32))
+
+
+def test_a_population_is_every_corpus_and_in_it_every_speaker_alike():
+    clips = [
+        *[said_of("a/1", "a", NEUTRAL, 0, 8)] * 5,
+        said_of("a/2", "a", NEUTRAL, 0, 4),
+        said_of("b/1", "b", NEUTRAL, 4, 0),
+        said_of("b/1", "b", 0, 99, 99),
+    ]
+    assert population(clips, NEUTRAL) == (2.0, 3.0)
+    quiet = replace(clips[0], logits=np.zeros((0, 2), np.float32))
+    assert population([quiet, clips[-1]], NEUTRAL) is None
+    assert population(clips, None) is None
+
+
+def test_no_voice_is_a_part_of_the_population_that_it_is_compared_with():
+    bundle = tiny.bundle(neutral_logits=(0.0, 0.5, 0.0, 0.0))
+    pool = [
+        said_of("a/1", "a", NEUTRAL, 1, 1, 1, 1),
+        said_of("a/2", "a", NEUTRAL, 2, 2, 2, 2),
+        said_of("", "a", NEUTRAL, 9, 9, 9, 9),
+    ]
+
+    def told(made: Bundle) -> Any:
+        return made.neutral_logits
+
+    among = adapters_of(bundle, told, NEUTRAL, pool)
+    assert among("a/1") == (2.0,) * 4
+    assert among("a/2") == (1.0,) * 4
+    assert among("b/1") == (1.5,) * 4
+    assert adapters_of(bundle, told, NEUTRAL, pool[:1])("a/1") is None, "nobody else speaks"
+    assert adapters_of(bundle, told, NEUTRAL, None)("a/1") == bundle.neutral_logits
+
+
+def test_who_has_no_adapter_is_heard_as_nobody():
+    clips = speaker_of(20, "c/b")
+    for mode in (ENROLL, RUNNING):
+        assert adapted(clips, mode, lambda _: None, NEUTRAL) == adapted(clips, NONE, None, NEUTRAL)
+
+
 def test_a_clip_without_speech_is_not_asked_about():
     quiet = replace(heard("q", "c/a", 0), logits=np.zeros((0, 4), np.float32))
-    (found,) = adapted([quiet], RUNNING, Counting(), NEUTRAL)
+    (found,) = adapted([quiet], RUNNING, lambda _: Counting(), NEUTRAL)
     assert found == quiet
 
 

@@ -9,7 +9,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from ser_ros.evaluation.judging import HeardClips, Task, classifier_of, judge
 from ser_ros.evaluation.measure import measure
 from ser_ros.evaluation.provenance import origin
 from ser_ros.evaluation.results import finite
-from ser_ros.evaluation.seen import acquaintance, knows_noises
+from ser_ros.evaluation.seen import acquaintance, calibrated_on, knows_noises
 from ser_ros.evaluation.silence import claimed, silent_items
 from ser_ros.evaluation.splits import FOLD, Split
 from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
@@ -192,7 +192,7 @@ def _heard(
 ) -> HeardClips:
     """Hear the clips, and say which cannot be read. Raises `ManifestError` or `VoiceError`."""
     if options.baseline and items:  # before anybody waits; what is heard tells it again
-        evaluation.adapter(items, options.baseline)
+        evaluation.check_baseline(items, options.baseline)
     judged = evaluation.judge(evaluation.task, items) if items else HeardClips([], [])
     for sentence in judged.unreadable:
         print(f"evaluate: {sentence}", file=sys.stderr)
@@ -257,27 +257,27 @@ class _Evaluation:
         said = mean_probabilities([h.logits for h in heard], temperature)
         return Opinions(self.classifier.labels, heard, said, self.seed)
 
-    def adapter(self, items: Sequence[Item | Heard], wanted: str) -> baseline.Adapter | None:
-        """Return what fits the model to a voice, if it has such.
-
-        Raises `NoBaseline` or `NobodyToEnroll` for a mode that cannot be scored.
-        """
+    def check_baseline(self, items: Sequence[Item | Heard], wanted: str) -> None:
+        """Raises `NoBaseline` or `NobodyToEnroll` for a mode that cannot be scored."""
+        if wanted != NONE:
+            baseline.make_adapter(self.classifier.bundle)
         if wanted == ENROLL and not baseline.enrolment(items, self.neutral):
             raise NobodyToEnroll(self.manifest)
-        try:
-            return baseline.make_adapter(self.classifier.bundle)
-        except NoBaseline:
-            if wanted != NONE:
-                raise
-            return None
 
     def baselines(self, heard: list[Heard], wanted: str) -> tuple[Opinions, Found]:
         """Return what is said in the mode that is wanted, and all modes on the same clips."""
-        adapter = self.adapter(heard, wanted)
+        self.check_baseline(heard, wanted)  # again: no speech may have been heard
+        bundle = self.classifier.bundle
+        # Whom the bundle's own population is made of is compared with the others here.
+        known = {h.clip.speaker for h in heard} & {*calibrated_on(bundle)}
+        adapter_of: baseline.AdapterOf | None = None
+        with suppress(NoBaseline):
+            pool = heard if known else None
+            adapter_of = baseline.adapters_of(bundle, baseline.make_adapter, self.neutral, pool)
         enrolled = bool(baseline.enrolment(heard, self.neutral))
         said = {
-            mode: self.opinions(baseline.adapted(heard, mode, adapter, self.neutral, self.seed))
-            for mode in baseline.modes([adapter], enrolled)
+            mode: self.opinions(baseline.adapted(heard, mode, adapter_of, self.neutral, self.seed))
+            for mode in baseline.modes([adapter_of], enrolled)
         }
         return said[wanted], {m: gained_in(said[NONE], s) for m, s in said.items()}
 

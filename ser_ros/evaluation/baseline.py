@@ -7,7 +7,7 @@ clips are scored in all three modes, so that a difference is the baseline's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from ser_ros.bundle import Bundle
 from ser_ros.errors.config import BadValue
 from ser_ros.evaluation.clips import Heard, Item
 from ser_ros.runtime import Logits
-from ser_ros.voices import ENROLL, MODES, NONE
+from ser_ros.voices import ENROLL, MODES, NONE, RUNNING
 
 ENROLMENT_CLIPS = 3
 """Neutral clips of a speaker that are kept for `enroll`, about ten seconds."""
@@ -39,6 +39,12 @@ class Adapter(Protocol):
         A voice that was not enrolled since the reset goes on being learned from what is heard. A
         window may use itself and those before it, not those that follow.
         """
+
+
+MakeAdapter = Callable[[Bundle], Adapter]
+
+AdapterOf = Callable[[str], Adapter | None]
+"""From a speaker to what fits the model to this voice."""
 
 
 def make_adapter(bundle: Bundle) -> Adapter:
@@ -98,7 +104,46 @@ def _has_speech(item: Item | Heard) -> bool:
     return isinstance(item, Item) or len(item.logits) > 0
 
 
-def modes(adapters: Sequence[Adapter | None], enrolled: bool) -> tuple[str, ...]:
+def population(heard: Sequence[Heard], neutral: int | None) -> tuple[float, ...] | None:
+    """Return what the network says of neutral speech, shape (labels,).
+
+    Every speaker counts alike within a corpus, and every corpus. None where no clip is neutral, or
+    none is heard.
+    """
+    windows: dict[tuple[str, str], list[Logits]] = defaultdict(list)
+    for h in heard:
+        if h.truth == neutral and len(h.logits):
+            windows[h.clip.corpus, h.clip.speaker].append(h.logits)
+    corpora: dict[str, list[Logits]] = defaultdict(list)
+    for (corpus, _), logits in sorted(windows.items()):
+        corpora[corpus].append(np.concatenate(logits).mean(axis=0))
+    if not corpora:
+        return None
+    mean = np.mean([np.mean(means, axis=0) for means in corpora.values()], axis=0)
+    return tuple(round(float(value), 4) for value in mean)
+
+
+def adapters_of(
+    bundle: Bundle, make: MakeAdapter, neutral: int | None, pool: Sequence[Heard] | None
+) -> AdapterOf:
+    """Return what gives the adapter of each speaker. Raises `NoBaseline`.
+
+    The speaker is compared with the population of a `pool` of clips, as far as others speak in it:
+    no voice is a part of what it is compared with. Without a pool it is that of the bundle.
+    """
+    own = make(bundle)
+
+    def of(speaker: str) -> Adapter | None:
+        if pool is None:
+            return own
+        others = [h for h in pool if h.clip.speaker not in ("", speaker)]
+        found = population(others, neutral)
+        return None if found is None else make(replace(bundle, neutral_logits=found))
+
+    return of
+
+
+def modes(adapters: Sequence[AdapterOf | None], enrolled: bool) -> tuple[str, ...]:
     """Return the modes that can be scored, where somebody can be `enrolled` or nobody."""
     if None in adapters:
         return (NONE,)
@@ -108,17 +153,17 @@ def modes(adapters: Sequence[Adapter | None], enrolled: bool) -> tuple[str, ...]
 def adapted(
     heard: Sequence[Heard],
     mode: str,
-    adapter: Adapter | None,
+    adapter_of: AdapterOf | None,
     neutral: int | None,
     seed: int = 0,
     clips: int = ENROLMENT_CLIPS,
 ) -> list[Heard]:
-    """Return the clips that are scored, with the logits that the adapter makes of theirs.
+    """Return the clips that are scored, with the logits that their speaker's adapter makes of them.
 
     `enroll`: each clip is heard by an adapter that knows the enrolment and nothing else, so that
     no scored clip teaches it. `running`: a speaker's clips come in an order drawn by the seed, and
-    each is heard by an adapter that knows those before it. Raises `BadValue` for another mode, or
-    one that needs an adapter and has none.
+    each is heard by an adapter that knows those before it. A speaker without an adapter is heard as
+    nobody. Raises `BadValue` for another mode, or one that needs adapters and has none.
     """
     if mode not in MODES:
         raise BadValue("--baseline", mode, f"one of {', '.join(MODES)}")
@@ -127,29 +172,26 @@ def adapted(
     scored = [i for i in range(len(heard)) if i not in kept_out]
     if mode == NONE:
         return [heard[i] for i in scored]
-    if adapter is None:
+    if adapter_of is None:
         raise BadValue("--baseline", mode, "none, for this model has no voice baseline")
-    found: dict[int, Heard] = {}
-    if mode == ENROLL:
-        for i in scored:
-            if heard[i].clip.speaker not in enrolled:
-                found[i] = heard[i]
-                continue
-            adapter.reset()
-            for index in enrolled[heard[i].clip.speaker]:
-                adapter.enroll(heard[index].logits)
+    own: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for i in scored:
+        speaker = heard[i].clip.speaker
+        own[speaker, -1 if speaker else i].append(i)
+    found = {i: heard[i] for i in scored}
+    random = np.random.default_rng(seed)
+    for (speaker, _), indices in sorted(own.items()):
+        order = random.permutation(indices)
+        adapter = adapter_of(speaker) if mode == RUNNING or speaker in enrolled else None
+        if adapter is None:
+            continue
+        adapter.reset()
+        for i in order:
+            if mode == ENROLL:
+                adapter.reset()
+                for index in enrolled[speaker]:
+                    adapter.enroll(heard[index].logits)
             found[i] = _heard_by(adapter, heard[i])
-    else:
-        own: dict[tuple[str, int], list[int]] = defaultdict(list)
-        for i in scored:
-            speaker = heard[i].clip.speaker
-            own[speaker, -1 if speaker else i].append(i)
-        random = np.random.default_rng(seed)
-        for key in sorted(own):
-            adapter.reset()
-            for position in random.permutation(len(own[key])):
-                i = own[key][position]
-                found[i] = _heard_by(adapter, heard[i])
     return [found[i] for i in scored]
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ser_ros.errors.machine import CannotWrite
+from ser_ros.evaluation.baseline import MakeAdapter
 from ser_ros.evaluation.clips import corpora_of, speakers_of
 from ser_ros.evaluation.provenance import origin
 from ser_ros.evaluation.results import finite, write_results
 from ser_ros.evaluation.sides import Side
 from ser_ros.evaluation.splits import Split
-from ser_ros.evaluation.study import LIMIT, MakeAdapter, Study
+from ser_ros.evaluation.study import LIMIT, Study
 from ser_ros.evaluation.targets import targets
 from ser_ros.files import write_text
 
@@ -90,5 +91,6 @@ def _told(side: Side) -> dict[str, Any]:
         "clips": len(side.heard),
         "speakers": len(set(speakers_of(side.heard)) - {""}),
         "temperature": round(side.temperature, 4),
+        "neutral_logits": side.bundle.neutral_logits,
         "validation": bool(side.split.validation),
     }

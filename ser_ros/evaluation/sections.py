@@ -245,7 +245,8 @@ def _baseline(results: Results) -> str:
         "## Knowing the voice\n\n"
         "The same clips in all modes: `enroll` knows up to three neutral clips of the speaker, "
         "which are scored in none of them; `running` knows what it has heard of the speaker so "
-        "far, in a random order. Mean UAR of the corpora.\n\n"
+        "far, in a random order. What either knows is compared with the neutral speech of other "
+        "voices that were not learned. Mean UAR of the corpora.\n\n"
         + _table(("voice baseline", "clips", "UAR", "UAR gained"), rows)
     )
 

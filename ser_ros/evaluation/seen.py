@@ -83,7 +83,7 @@ def chose_the_epoch(bundle: Bundle) -> list[str]:
 
 
 def calibrated_on(bundle: Bundle) -> list[str]:
-    """Return the speakers that gave the bundle its temperature, as far as that is told."""
+    """Return who gave the bundle its temperature and its population, as far as that is told."""
     told = bundle.training.get("calibrated_on", bundle.training.get("held_out_speakers"))
     return told if isinstance(told, list) else []
 

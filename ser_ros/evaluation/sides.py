@@ -44,9 +44,7 @@ def set_temperature(side: Side, alike: Sequence[Side]) -> None:
     corpus that is alone gets what its model brings, or 1 where that was fitted on the corpus.
     """
     split, heard = side.split, side.heard
-    others = [s for s in alike if s is not side]
-    if split.kind == FOLD:
-        others = [s for s in others if set(corpora_of(s.heard)) & set(corpora_of(heard))]
+    others = _others(side, alike)
     if side.validation:
         side.temperature = _fit(side.validation)
     elif others:
@@ -60,6 +58,28 @@ def set_temperature(side: Side, alike: Sequence[Side]) -> None:
     elif not _fitted_on(side):
         side.temperature = side.bundle.calibration.temperature
     side.temperatures = np.full(len(heard), side.temperature)
+
+
+def strangers_to(side: Side, alike: Sequence[Side]) -> list[Heard] | None:
+    """Return clips of voices that their model has not heard, for the population of a side's voices.
+
+    They are those of the sides that give its temperature. A fold that is alone has its own clips; a
+    corpus that is alone has None, for what its model brings, or nothing where that is of itself.
+    """
+    others = _others(side, alike)
+    if others:
+        return [h for other in others for h in other.heard]
+    if side.split.kind == FOLD:
+        return side.heard
+    return [] if _fitted_on(side) else None
+
+
+def _others(side: Side, alike: Sequence[Side]) -> list[Side]:
+    """Return the other folds of the same corpora, or the other corpora left out."""
+    others = [s for s in alike if s is not side]
+    if side.split.kind == FOLD:
+        others = [s for s in others if set(corpora_of(s.heard)) & set(corpora_of(side.heard))]
+    return others
 
 
 def _fitted_on(side: Side) -> bool:

@@ -7,7 +7,7 @@ know its speaker.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from ser_ros.corpora.noises import split_noises
 from ser_ros.errors.config import BadManifest, BadValue, SpeakersInTraining
 from ser_ros.errors.models import BundleMismatch, NoBaseline
 from ser_ros.evaluation import baseline, listening, silence
-from ser_ros.evaluation.baseline import Adapter
+from ser_ros.evaluation.baseline import AdapterOf, MakeAdapter
 from ser_ros.evaluation.calibration import (
     calibrated,
     choose_threshold,
@@ -37,7 +37,7 @@ from ser_ros.evaluation.conditions import CLEAN, CONDITIONS, NOISES, Condition, 
 from ser_ros.evaluation.judging import Task, judge
 from ser_ros.evaluation.metrics import UNHEARD
 from ser_ros.evaluation.seen import acquaintance
-from ser_ros.evaluation.sides import Side, set_temperature
+from ser_ros.evaluation.sides import Side, set_temperature, strangers_to
 from ser_ros.evaluation.splits import CORPUS, FOLD, Split, check_splits
 from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
 from ser_ros.labels import NEUTRAL
@@ -47,8 +47,6 @@ LIMIT = 300
 
 _VOICES = 10
 """Voices of 10 s of each speaker and emotion."""
-
-MakeAdapter = Callable[[Bundle], Adapter]
 
 
 class Study:
@@ -231,17 +229,20 @@ class Study:
 
     def _modes(self, sides: Sequence[Side], make: MakeAdapter | None) -> dict[str, Any]:
         rows: dict[str, Any] = {}
-        adapters: list[Adapter | None] = [None] * len(sides)
+        neutral = self.sides[0].bundle.labels.index(NEUTRAL)
+        adapters: list[AdapterOf | None] = [None] * len(sides)
         if make is not None:
             with suppress(NoBaseline):  # labels of the user's own may have no neutral
-                adapters = [make(side.bundle) for side in sides]
-        neutral = self.sides[0].bundle.labels.index(NEUTRAL)
+                adapters = [
+                    baseline.adapters_of(side.bundle, make, neutral, strangers_to(side, sides))
+                    for side in sides
+                ]
         none: Opinions | None = None
         enrolled = any(baseline.enrolment(side.heard, neutral) for side in sides)
         for mode in baseline.modes(adapters, enrolled):
             heard = [
-                baseline.adapted(side.heard, mode, adapter, neutral, self.seed)
-                for side, adapter in zip(sides, adapters, strict=True)
+                baseline.adapted(side.heard, mode, adapter_of, neutral, self.seed)
+                for side, adapter_of in zip(sides, adapters, strict=True)
             ]
             found = self.opinions(sides, heard)
             none = none or found

@@ -58,9 +58,9 @@ def run(
         tell({}),
     )
     classifier = Classifier(bundle, runtime="onnxruntime", threads=os.cpu_count() or 1)
-    neutral = neutral_logits(classifier, parts.training, config.seed)
-    bundle = replace(bundle, neutral_logits=neutral)
     held, validation = (listen(classifier, part) for part in (parts.held, parts.validation))
+    neutral = neutral_logits(classifier, validation or held, parts.training, config.seed)
+    bundle = replace(bundle, neutral_logits=neutral)
     if validation or held:
         whom = "of the validation fold" if validation else "held out"
         _log.info("Calibrating on the clips %s.", whom)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ser_ros.bundle import Bundle, Calibration
 from ser_ros.classifier import Classifier
 from ser_ros.corpora import Clip
+from ser_ros.evaluation.baseline import population
 from ser_ros.evaluation.calibration import (
     calibrated,
     choose_threshold,
@@ -69,23 +70,21 @@ def _probabilities(heard: Sequence[Heard], temperature: float | None) -> npt.NDA
 
 
 def neutral_logits(
-    classifier: Classifier, clips: Sequence[Clip], seed: int
+    classifier: Classifier, heard: Sequence[Heard], clips: Sequence[Clip], seed: int
 ) -> tuple[float, ...] | None:
-    """Return what the network says of neutral speech, every speaker alike.
+    """Return what the network says of neutral speech; None where there is none.
 
-    None where no clip is neutral, or none is heard.
+    It is that of voices that it did not learn, where some were `heard`: of its own, of `clips`, a
+    network is surer than of anybody whom it will meet.
     """
     labels = classifier.bundle.labels
+    found = population(heard, labels.index(NEUTRAL))
+    if found is not None:
+        return found
     neutral = [clip for clip in clips if labels.name(clip.emotion) == NEUTRAL]
     drawn = np.random.default_rng(seed).permutation(len(neutral))[:_NEUTRAL_CLIPS]
-    by_speaker: dict[str, list[npt.NDArray[np.float32]]] = {}
-    for heard in listen(classifier, [neutral[i] for i in drawn]):
-        if len(heard.logits):
-            by_speaker.setdefault(heard.clip.speaker, []).append(heard.logits)
-    if not by_speaker:
-        return None
-    means = [np.concatenate(logits).mean(axis=0) for logits in by_speaker.values()]
-    return tuple(round(float(value), 4) for value in np.mean(means, axis=0))
+    own = listen(classifier, [neutral[i] for i in drawn])
+    return population(own, labels.index(NEUTRAL))
 
 
 def listen(classifier: Classifier, clips: Sequence[Clip]) -> list[Heard]:

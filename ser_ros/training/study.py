@@ -105,17 +105,19 @@ def shipped(task: Task, results: dict[str, Any]) -> Bundle:
     """Return the model that was trained on everything, with what the others' figures tell of it.
 
     Nobody is left to calibrate it on. The temperature is the geometric mean of those of the folds,
-    the threshold that of all of them; both come from speakers that a model had not heard.
+    its population the mean of theirs, the threshold that of all of them; they come from speakers
+    that a model had not heard.
     """
     bundle = Bundle.load(task.bundle)
-    told = [s["temperature"] for s in results["splits"] if s["kind"] == FOLD]
-    temperature = float(np.exp(np.mean(np.log(told))))
+    folds = [s for s in results["splits"] if s["kind"] == FOLD]
+    temperature = float(np.exp(np.mean(np.log([s["temperature"] for s in folds]))))
+    neutral = [s["neutral_logits"] for s in folds if s["neutral_logits"] is not None]
     uncertain_below = results["risk_coverage"]["uncertain_below"]
     others = "of the same settings"
     if learned_in_turn(results["splits"]):
         others = "that had learned the other corpora and were then adapted"
     figures = {
-        "split": f"unseen speakers, by {len(told)} models {others}; this one was trained on "
+        "split": f"unseen speakers, by {len(folds)} models {others}; this one was trained on "
         "everybody afterwards. See RESULTS.md.",
         "unseen_speakers": {
             name: {"uar": found["uar"], "ece": found["ece"]}
@@ -125,5 +127,6 @@ def shipped(task: Task, results: dict[str, Any]) -> Bundle:
     return replace(
         bundle,
         calibration=kept(temperature, uncertain_below),
+        neutral_logits=tuple(np.mean(neutral, axis=0).tolist()) if neutral else None,
         about={**bundle.about, "metrics": figures},
     )
