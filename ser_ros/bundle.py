@@ -72,8 +72,8 @@ class Bundle:
     """What the manifest tells people: description, licence, training, metrics."""
     folder: Path | None = None
     neutral_logits: tuple[float, ...] | None = None
-    """What the network says of neutral speech, on average over many speakers, in the order of the
-    labels; what a voice's baseline is compared with."""
+    """What the network says of neutral speech, on average over speakers that it did not learn where
+    there are some, in the order of the labels; what a voice's baseline is compared with."""
 
     @property
     def training(self) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from trainings import rewrite, tiny_training
@@ -202,7 +203,8 @@ def test_from_clips_to_results_and_a_bundle_and_not_twice(folder, capsys):
     assert bundle.calibration.uncertain_below == pytest.approx(chosen, abs=1e-4)
     told = [split["temperature"] for split in results["splits"] if split["kind"] == FOLD]
     assert bundle.calibration.temperature == pytest.approx((told[0] * told[1]) ** 0.5, abs=1e-3)
-    assert bundle.neutral_logits is not None
+    populations = [split["neutral_logits"] for split in results["splits"] if split["kind"] == FOLD]
+    assert bundle.neutral_logits == pytest.approx(np.mean(populations, axis=0))
     assert bundle.about["training"]["speakers"] == ["emodb/08", "other/03"]
     assert bundle.about["training"]["held_out_speakers"] == []
 

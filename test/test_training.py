@@ -22,6 +22,7 @@ from ser_ros.errors import SerError
 from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.config import BadValue, SpeakersInTraining
 from ser_ros.errors.training import CheckpointMismatch, EmptyClass
+from ser_ros.evaluation.baseline import population
 from ser_ros.evaluation.clips import Heard
 from ser_ros.evaluation.seen import acquaintance
 from ser_ros.features import FeatureConfig, ImageMaker
@@ -34,7 +35,7 @@ from ser_ros.training.checkpoint import CHECKPOINT
 from ser_ros.training.checks import check_beginning, checked
 from ser_ros.training.export import network_of, to_onnx
 from ser_ros.training.run import run
-from ser_ros.training.scoring import calibrate
+from ser_ros.training.scoring import calibrate, listen
 from ser_ros.training.split import Parts
 from ser_ros.training.start import begin, origin
 
@@ -469,6 +470,10 @@ def test_a_validation_fold_calibrates_and_nobody_else_has_to(folder, caplog):
     assert training["validation_speakers"] == training["calibrated_on"] == ["emodb/09"]
     assert "fitted on the validation clips" in bundle.about["metrics"]["split"]
     assert not acquaintance(bundle, [clip_of("emodb/03")]).fitted
+    # A voice is compared with theirs, and not with what was learned.
+    strangers = [clip for clip in read_manifest(manifest) if clip.speaker == "emodb/09"]
+    said = listen(Classifier(bundle, "onnxruntime"), strangers)
+    assert bundle.neutral_logits == pytest.approx(population(said, 1), abs=1e-3)
     # What began with it tells who chose its epoch, too.
     further = config_of(folder, weights=str(folder / "bundle"), epochs=1)
     told = run(further, folder / "two", folder / "further").training
