@@ -72,15 +72,33 @@ def _prepare() -> None:
     end_with_parent()
     # Ctrl-C is for the process that a person started; it ends these.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # As an exception, so that files that were unpacked for the moment are deleted.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, _terminated)
+
+
+_at_work = threading.Event()
+"""Whether this process does a task, and not what the pool does between two."""
+
+
+def _terminated(*_: object) -> None:
+    if _at_work.is_set():
+        sys.exit(1)  # as an exception, so that files that were unpacked for the moment are deleted
+    # An exception within the pool's own code could leave a lock of its queues taken for good.
+    os._exit(1)
 
 
 def _do(function: Callable[[Task], Result], task: Task) -> Result:
     try:
-        return function(task)
+        return _at(function, task)
     except SystemExit:
         os._exit(1)  # the pool would go on with the next task
+
+
+def _at(function: Callable[[Task], Result], task: Task) -> Result:
+    _at_work.set()
+    try:
+        return function(task)
+    finally:
+        _at_work.clear()
 
 
 @contextmanager

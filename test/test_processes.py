@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from programs import python
 
 from ser_ros.errors.machine import CannotWrite, ProcessLost
 from ser_ros.processes import each
@@ -71,6 +72,23 @@ def test_an_interruption_ends_the_processes_which_clear_up(tmp_path):
         signal.signal(signal.SIGALRM, before)
     assert list(tmp_path.iterdir()) == []
     assert set(active_children()) <= others
+
+
+BETWEEN_TASKS = """
+import os, signal
+from ser_ros.processes import _prepare
+_prepare()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+finally:
+    print("an exception")
+"""
+
+
+def test_between_two_tasks_a_process_ends_at_once():
+    """An exception there could leave a lock of the pool taken, and all others wait for it."""
+    done = python("-c", BETWEEN_TASKS)
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 def sign_and_sleep(folder: Path) -> None:
