@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -133,6 +134,7 @@ def adapters_of(
     """
     own = make(bundle)
 
+    @cache  # clips of nobody are many, and have one population
     def of(speaker: str) -> Adapter | None:
         if pool is None:
             return own
@@ -185,7 +187,7 @@ def adapted(
         adapter = adapter_of(speaker) if mode == RUNNING or speaker in enrolled else None
         if adapter is None:
             continue
-        adapter.reset()
+        adapter.reset()  # several may share it
         for i in order:
             if mode == ENROLL:
                 adapter.reset()
