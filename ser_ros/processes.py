@@ -94,6 +94,7 @@ def _do(function: Callable[[Task], Result], task: Task) -> Result:
 
 
 def _at(function: Callable[[Task], Result], task: Task) -> Result:
+    """Apart from `_do`, which thereby catches an exit that comes when the task is just done."""
     _at_work.set()
     try:
         return function(task)

@@ -169,6 +169,8 @@ def test_a_voice_is_compared_with_strangers_as_its_temperature_is_theirs(splits,
     both = Study(splits[:2], tmp_path).sides
     assert [strangers_to(side, both) for side in both] == [both[1].heard, both[0].heard]
     assert strangers_to(both[0], both[:1]) is both[0].heard
+    both[0].validation = both[1].heard[:3]
+    assert strangers_to(both[0], both) == both[1].heard[:3]
     (corpus,) = Study(splits[2:], tmp_path).sides
     assert strangers_to(corpus, [corpus]) is None, "what its model brings"
     told = {"settings": {"held_out_corpus": "emodb"}}

@@ -76,8 +76,9 @@ def test_an_interruption_ends_the_processes_which_clear_up(tmp_path):
 
 BETWEEN_TASKS = """
 import os, signal
-from ser_ros.processes import _prepare
+from ser_ros.processes import _do, _prepare
 _prepare()
+assert _do(len, ()) == 0  # a task was done, and the next has not come
 try:
     os.kill(os.getpid(), signal.SIGTERM)
 finally:

@@ -272,7 +272,8 @@ class _Evaluation:
         known = {h.clip.speaker for h in heard} & {*calibrated_on(bundle)}
         adapter_of: baseline.AdapterOf | None = None
         with suppress(NoBaseline):
-            pool = heard if known else None
+            learned = {*acquaintance(bundle, [h.clip for h in heard]).seen}
+            pool = [h for h in heard if h.clip.speaker not in learned] if known else None
             adapter_of = baseline.adapters_of(bundle, baseline.make_adapter, self.neutral, pool)
         enrolled = bool(baseline.enrolment(heard, self.neutral))
         said = {

@@ -63,9 +63,12 @@ def set_temperature(side: Side, alike: Sequence[Side]) -> None:
 def strangers_to(side: Side, alike: Sequence[Side]) -> list[Heard] | None:
     """Return clips of voices that their model has not heard, for the population of a side's voices.
 
-    They are those of the sides that give its temperature. A fold that is alone has its own clips; a
-    corpus that is alone has None, for what its model brings, or nothing where that is of itself.
+    They are those that give its temperature: validation voices, or other sides. A fold that is
+    alone has its own clips; a corpus that is alone has None, for what its model brings, or nothing
+    where that is of itself.
     """
+    if side.validation:
+        return side.validation
     others = _others(side, alike)
     if others:
         return [h for other in others for h in other.heard]

@@ -38,7 +38,7 @@ class Watcher(Node):
             Emotion, topics.EMOTION, self._hear_emotion, topics.STREAM_BEST_EFFORT
         )
         self.create_subscription(
-            EmotionState, topics.EMOTION_STATE, self._hear_state, topics.LATCHED
+            EmotionState, topics.EMOTION_STATE, self._hear_state, topics.LATCHED_SERIES
         )
         self.create_subscription(
             DiagnosticArray, topics.DIAGNOSTICS, self._hear_diagnostics, _DIAGNOSTICS
