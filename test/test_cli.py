@@ -396,6 +396,20 @@ def test_evaluate_with_a_voice_baseline(ser_ros, knowing, tmp_path, mode):
         assert f"\n{row:14}" in done.stdout
 
 
+def test_whom_the_population_is_made_of_is_compared_with_the_others(ser_ros, tmp_path):
+    """So it does not matter what the bundle says of them together."""
+    told = {"training": {"speakers": [], "held_out_speakers": ["emodb/03", "emodb/08"]}}
+    found = []
+    for name, own in (("a", (0.0, 1.0, 0.0, 0.0)), ("b", (-3.0, 4.0, 2.0, -3.0))):
+        replace(tiny.bundle(slope=1.0, neutral_logits=own), about=told).save(tmp_path / name)
+        words = ("--baseline", "enroll", "--json", tmp_path / "out.json")
+        manifest = recordings_folder() / "manifest.csv"
+        done = ser_ros("evaluate", "--model", tmp_path / name, *ORT, manifest, *words)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads((tmp_path / "out.json").read_text())["ece"])
+    assert found[0] == found[1]
+
+
 def test_nobody_is_enrolled_without_speakers(ser_ros, knowing, tmp_path):
     rows = ["path,emotion", *(f"{p},{e}" for p, e in NAMELESS)]
     (tmp_path / "m.csv").write_text("\n".join(rows) + "\n")
