@@ -4,6 +4,8 @@
 copy config/ser.yaml, change it, and give it as `params_file:=`.
 """
 
+from pathlib import Path
+
 import yaml
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -31,20 +33,32 @@ ARGUMENTS = {
     ),
     "log_level": ("info", "debug, info, warn, error or fatal."),
     "respawn": ("true", "Whether a node that ended is started again, after 2 s."),
-    "use_sim_time": ("false", "Whether to take the time from /clock."),
+    "use_sim_time": ("", "Whether to take the time from /clock; empty: as params_file."),
 }
 
 PARAMETERS = {
-    "capture": ("source", "device", "files"),
-    "inference": ("model", "baseline", "voice"),
-    "behavior": (),
-    "dashboard": ("model",),
+    "capture": ("source", "device", "files", "use_sim_time"),
+    "inference": ("model", "baseline", "voice", "use_sim_time"),
+    "behavior": ("use_sim_time",),
+    "dashboard": ("model", "use_sim_time"),
 }
 """The nodes, and the launch arguments that are parameters of theirs."""
 
 
 def _truth(text: str) -> bool:
     return text.strip().lower() in ("true", "1", "yes", "on")
+
+
+READ = {"files": yaml.safe_load, "use_sim_time": _truth}
+"""How those are read that are no words."""
+
+
+def _params_file(told: str) -> str:
+    """Return its path. Of one that is not there launch would only warn, and start the defaults."""
+    path = Path(told).expanduser()
+    if not path.is_file():
+        raise RuntimeError(f"params_file is '{told}', expected the path of a YAML file; check it.")
+    return str(path)
 
 
 def _nodes(context: LaunchContext) -> list[Node]:
@@ -55,19 +69,17 @@ def _nodes(context: LaunchContext) -> list[Node]:
         raise RuntimeError(
             f"nodes is '{told['nodes']}', expected some of {', '.join(PARAMETERS)}, with commas."
         )
+    params_file = _params_file(told["params_file"])
     nodes = []
     for name in wanted:
-        own: dict[str, object] = {key: told[key] for key in PARAMETERS[name] if told[key]}
-        if "files" in own:
-            own["files"] = yaml.safe_load(told["files"])
-        own["use_sim_time"] = _truth(told["use_sim_time"])
+        own = {key: READ.get(key, str)(told[key]) for key in PARAMETERS[name] if told[key]}
         nodes.append(
             Node(
                 package="ser_ros",
                 executable=name,
                 name=name,
                 namespace=told["namespace"],
-                parameters=[told["params_file"], own],
+                parameters=[params_file, own],
                 ros_arguments=["--log-level", told["log_level"]],
                 output="screen",
                 emulate_tty=True,

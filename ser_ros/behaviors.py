@@ -99,8 +99,12 @@ class Selector:
         return self.current
 
     def _late(self, now_ns: int) -> bool:
-        """Whether states have stopped coming."""
-        return self._last_ns is None or now_ns - self._last_ns > self.table.timeout_s * SECOND
+        """Whether states have stopped coming; also after time went back, for they are of before.
+
+        A clock that is set right goes back by less than a second.
+        """
+        age_ns = None if self._last_ns is None else now_ns - self._last_ns
+        return age_ns is None or not -SECOND <= age_ns <= self.table.timeout_s * SECOND
 
     def _choose(self, now_ns: int) -> str:
         if self._since_ns is None or self._late(now_ns):

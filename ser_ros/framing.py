@@ -34,7 +34,8 @@ ABSENCE_NS = 30 * SECOND
 talk, or a clock that was set."""
 
 PAUSE_NS = SECOND
-"""How much later than it should a chunk without a stamp may come before a pause lies between."""
+"""How much later than it should a chunk without a stamp may come before a pause lies between, and
+how much earlier before it is one of many that had waited."""
 
 _CLIPPED_PEAKS = 3
 _CLIPPED_SHARE = 1e-3
@@ -84,6 +85,11 @@ class Framer:
         self._start += end
         return frames
 
+    @property
+    def unheard(self) -> int:
+        """Samples that have come and are in no frame yet."""
+        return self._length - (max(0, self.size - self.hop) if self._start else 0)
+
     def flush(self) -> tuple[int, Samples] | None:
         """Return the samples that fill no frame, if there are any, and start afresh."""
         rest, start = self._kept, self._start
@@ -107,6 +113,16 @@ def windows_of(samples: Samples, size: int, hop: int) -> Iterator[Samples]:
         yield samples[start : start + size]
 
 
+def followed(late_ns: int, duration_ns: int) -> int:
+    """Return what the time of sound without stamps takes over of a deviation, with one chunk.
+
+    No more than a hundredth of the chunk's length: a sound card's clock is never that far off, and
+    chunks that were lost one by one would pass for drift.
+    """
+    most = duration_ns // 100
+    return max(-most, min(most, int(late_ns * _FOLLOW)))
+
+
 @dataclass(frozen=True)
 class Window:
     """A stretch of speech, or of silence, that one estimate is made of."""
@@ -116,7 +132,8 @@ class Window:
     stamp_ns: int
     """The time of its first sample, in nanoseconds."""
     lost: int
-    """Samples, at the network's rate, that were lost since the window before it."""
+    """Samples, at the network's rate, that were lost since the window before it, with those that
+    were heard before a gap or a refused chunk and came into no window for it."""
 
 
 @dataclass(frozen=True)
@@ -156,8 +173,16 @@ class AudioStream:
         self._heard_ns = 0
         """Length of what came since then, in nanoseconds."""
         self._last_stamp_ns: int | None = None
+        self._last_now_ns = 0
+        self._newest_ns: int | None = None
+        """Time of the newest window of the stretch."""
         self._lost = 0
         self.counts: Counter[str] = Counter()
+
+    @property
+    def lost(self) -> int:
+        """Samples, at the network's rate, that were lost since the newest window."""
+        return self._lost
 
     @property
     def format(self) -> AudioFormat | None:
@@ -168,7 +193,7 @@ class AudioStream:
         """Forget what was heard: the next chunk begins a new stretch."""
         self._framer.flush()
         self._resampler = None
-        self._last_stamp_ns = None
+        self._last_stamp_ns = self._newest_ns = None
 
     def push(
         self, data: bytes | bytearray | memoryview, fmt: AudioFormat, stamp_ns: int, now_ns: int
@@ -176,8 +201,8 @@ class AudioStream:
         """Add one chunk of PCM.
 
         `stamp_ns` is the time of its first sample, 0 where the publisher gave none: then it is
-        taken to follow the chunk before it, or to end now where there was none for a while.
-        `now_ns` is this machine's clock.
+        taken to follow the chunk before it, at a time that follows this machine's clock, or to end
+        now where there was none for a while. `now_ns` is this machine's clock.
         """
         remarks: list[Remark] = []
         samples = self._decode(data, fmt, remarks)
@@ -191,8 +216,13 @@ class AudioStream:
             now_start_ns = now_ns - duration_ns
             late_ns = now_start_ns - (self._start_ns + self._heard_ns)
             begins = self._last_stamp_ns is None or fmt != self._format
-            if begins or late_ns > PAUSE_NS:
+            if begins or late_ns > PAUSE_NS or now_ns < self._last_now_ns:
                 stamp_ns = now_start_ns
+            elif late_ns < -PAUSE_NS:
+                self._start_ns += late_ns  # sound that had waited came all at once, in one piece
+            else:
+                self._start_ns += followed(late_ns, duration_ns)
+        self._last_now_ns = now_ns
         self._follow(stamp_ns, duration_ns, now_ns, fmt, remarks)
         for remark in remarks[before:]:
             self.counts[remark.kind] += 1
@@ -201,7 +231,10 @@ class AudioStream:
             self._resampler = Resampler(fmt.rate, self._rate)
         windows = []
         for start, frame in self._framer.push(self._resampler.push(samples)):
-            windows.append(Window(frame, self._start_ns + start * SECOND // self._rate, self._lost))
+            # What had waited and came all at once took the time back, and no window follows it.
+            at_ns = self._start_ns + start * SECOND // self._rate
+            self._newest_ns = at_ns if self._newest_ns is None else max(at_ns, self._newest_ns)
+            windows.append(Window(frame, self._newest_ns, self._lost))
             self._lost = 0
         return windows, remarks
 
@@ -212,7 +245,7 @@ class AudioStream:
         frame = fmt.bytes_per_frame
         seconds = len(data) / frame / fmt.rate
         if seconds > self.MAX_CHUNK_S:
-            self._lost += int(seconds * self._rate)
+            self._lost += self._framer.unheard + int(seconds * self._rate)
             self.restart()
             too_long = UnsupportedFormat("length of a chunk in s", seconds, 0, self.MAX_CHUNK_S)
             remarks.append(Remark("refused", str(too_long)))
@@ -225,7 +258,7 @@ class AudioStream:
             samples = audio.to_mono(audio.decode(data, fmt), self._channel)
         except AudioError as error:
             if seconds:
-                self._lost += int(seconds * self._rate)
+                self._lost += self._framer.unheard + int(seconds * self._rate)
                 self.restart()  # or the next stamp would tell of the same loss as a gap
             remarks.append(Remark("refused", str(error)))
             return None
@@ -274,7 +307,7 @@ class AudioStream:
                 remarks.append(Remark("repeated_stamp", sentence))
         elif off_ns > self._tolerance_ns:
             if off_ns < ABSENCE_NS:
-                self._lost += off_ns * self._rate // SECOND
+                self._lost += self._framer.unheard + off_ns * self._rate // SECOND
                 sentence = f"{off_ns / SECOND:.3f} s of audio are missing; framing starts afresh."
                 remarks.append(Remark("gap", sentence))
             else:

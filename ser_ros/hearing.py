@@ -139,6 +139,11 @@ class Hearing:
         """Windows that have not been judged yet."""
         return len(self._waiting)
 
+    @property
+    def lost(self) -> int:
+        """Samples, at the network's rate, that were lost and that no estimate has told of yet."""
+        return self._lost + sum(window.lost for _, window in self._waiting) + self.stream.lost
+
     def chunk(
         self, data: bytes | bytearray | memoryview, fmt: AudioFormat, stamp_ns: int, now_ns: int
     ) -> list[Remark]:
@@ -203,4 +208,5 @@ class Hearing:
         self.stream.restart()
         self.tracker.reset()
         self.mute.reset()
+        self._lost += sum(window.lost for _, window in self._waiting)
         self._waiting.clear()

@@ -54,6 +54,8 @@ class Microphone:
         self._now_ns = now_ns
         self._steady = steady
         self._known: Device | None = None
+        self._has_twin = False
+        """Whether another of its model was ever there too."""
         self._stale = False
         self._stream: Any = None
         self._feed: Feed | None = None
@@ -85,6 +87,7 @@ class Microphone:
         self._stream, option = soundcard.library.start(device, options, feed)
         self._feed = feed
         self._known = device
+        self._has_twin |= sum(d.model == device.model for d in found) > 1
         self.name = device.name
         self.device_rate = option["samplerate"]
         self._shaper = Shaper(self.device_rate, self.rate, self.channels, self._channel)
@@ -122,6 +125,8 @@ class Microphone:
         if known is None or self._wanted in (None, ""):
             return find_device(self._wanted, found)
         same = [d for d in found if (d.name, d.host_api) == (known.name, known.host_api)]
+        if not same and not self._has_twin:
+            same = [d for d in found if d.model == known.model]
         if len(same) > 1:
             same = [d for d in same if d.index == known.index]
         if not same:

@@ -151,7 +151,7 @@ class _Ear:
         total: Counter[str] = Counter()
         total.update(self._hearing.counts)
         total.update(self._hearing.stream.counts)
-        total["samples_lost"] = sum(window.lost for window in self._windows)
+        total["samples_lost"] = sum(window.lost for window in self._windows) + self._hearing.lost
         return dict(sorted(total.items()))
 
     def told(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import math
+import re
 import sys
 import threading
 import time
@@ -44,6 +45,11 @@ class Device:
     rate: int
     """Hz that it runs at unless asked for another."""
     default: bool = False
+
+    @property
+    def model(self) -> tuple[str, str]:
+        """Name and host API, without the numbers that ALSA gives a card when it is plugged in."""
+        return re.sub(r" \(hw:\d+,\d+\)$", "", self.name), self.host_api
 
     def __str__(self) -> str:
         return (
@@ -239,8 +245,12 @@ class SoundLibrary:
         def look(sd: Any) -> list[Device]:
             if afresh and self._streams == 0:
                 # PortAudio looks for devices only when it starts, and ends every stream with it.
-                sd._terminate()
-                sd._initialize()
+                try:
+                    if sd._initialized:  # not where it failed to start the last time
+                        sd._terminate()
+                    sd._initialize()
+                except sd.PortAudioError as error:
+                    raise MicrophoneUnavailable(str(error.args[0])) from error
             default = sd.default.device[0]
             hosts = [host["name"] for host in sd.query_hostapis()]
             return [

@@ -175,7 +175,7 @@ class Voices:
         voice = self._baseline()
         self._not_enrolling()
         path = self._path(name)
-        if not path.exists():
+        if name not in self.kept:
             raise VoiceNotKept(name, self.folder, self.kept)
         voice.load(path)
         self._tell(name)

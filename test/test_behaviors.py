@@ -168,6 +168,17 @@ def test_time_that_goes_back_is_a_new_beginning():
     assert robot.state("angry", 11) == "give_room", "no cool-down from a time to come"
 
 
+def test_it_rests_when_time_goes_back_and_no_state_comes():
+    robot = Robot()
+    robot.state("neutral", 1000)
+    assert robot.tick(1001) == "attend"
+    assert robot.tick(10) == "rest"
+    assert robot.tick(1001) == "attend"
+    assert robot.tick(999.5) == "attend", "a clock that was set right"
+    assert robot.tick(11) == "rest"
+    assert robot.state("neutral", 12) == "attend"
+
+
 def test_a_day_of_silence():
     robot = Robot()
     for second in range(0, 24 * 3600, 2):

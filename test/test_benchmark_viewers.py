@@ -142,7 +142,7 @@ def test_without_the_web_extra_there_is_a_sentence(capsys, monkeypatch):
     monkeypatch.setattr("ser_ros.cli.run.find_spec", lambda module: True)
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     assert main(["benchmark", "--viewers", "2"]) == 1
-    assert "pip install 'ser_ros[web]'" in capsys.readouterr().err
+    assert "pip install -r requirements/web.txt" in capsys.readouterr().err
 
 
 def test_more_viewers_than_the_page_has_room_for_are_refused(capsys, monkeypatch):

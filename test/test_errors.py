@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 
+import pytest
+from programs import ROOT
+
 from ser_ros import errors
 from ser_ros.errors import SerError
-from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.machine import CannotWrite, MissingExtra
 from ser_ros.errors.web import MicrophoneRefused, UploadSlow
 
 
@@ -47,3 +50,17 @@ def test_an_error_is_the_same_in_another_process():
         assert type(again) is type(error)
         assert str(again) == str(error)
         assert vars(again) == vars(error)
+
+
+@pytest.mark.parametrize("extra", ["dask", "train", "web"])
+def test_what_is_to_be_installed_for_an_extra_is_there(extra):
+    remedy = str(MissingExtra("this", extra))
+    named = re.findall(r"-r (\S+\.txt)", remedy)
+    told = [remedy, *((ROOT / path).read_text(encoding="utf-8") for path in named)]
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    needed = re.search(rf'"{extra}": \[(.*?)\]', setup, re.S)
+    assert needed
+    for package in re.findall(r'"([\w-]+)[=><]', needed[1]):
+        assert any(package in text for text in told), package
+    option = f"scripts/setup --{extra}"
+    assert (option in remedy) == (f"--{extra}) " in (ROOT / "scripts/setup").read_text())

@@ -17,6 +17,7 @@ from programs import ROOT
 
 from ser_ros import fleet
 from ser_ros.errors.config import BadValue
+from ser_ros.errors.machine import MissingExtra
 from ser_ros.evaluation.judged import Source
 from ser_ros.fleet import Failure, Job, hear_all
 from ser_ros.replay import Replay
@@ -173,6 +174,12 @@ def test_a_cluster_hears_what_one_process_hears(tmp_path, model, bags):
 def test_a_cluster_that_is_not_there_is_told(model, bags):
     pytest.importorskip("distributed", reason="it is in the extra dask")
     with pytest.raises(BadValue, match="a Dask scheduler that answers"):
+        hear_all(jobs(model, bags), dask="tcp://127.0.0.1:1")
+
+
+def test_without_dask_the_package_is_named(model, bags, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MissingExtra, match="pip install distributed"):
         hear_all(jobs(model, bags), dask="tcp://127.0.0.1:1")
 
 

@@ -53,8 +53,10 @@ def test_frames_are_slices_of_the_input_for_any_size_and_hop(lengths, size, hop)
     assert [start for start, _ in frames] == starts
     for start, frame in frames:
         np.testing.assert_array_equal(frame, whole[start : start + size])
-    rest = framer.flush()
     begin = starts[-1] + hop if starts else 0
+    heard = max(begin, starts[-1] + size) if starts else 0
+    assert framer.unheard == max(0, len(whole) - heard)
+    rest = framer.flush()
     if begin < len(whole):
         assert rest is not None
         assert rest[0] == begin
@@ -254,6 +256,37 @@ def test_a_gap():
     talk.goes_on(lost=0)
 
 
+def test_what_never_fills_a_window_is_lost():
+    talk = Talk()
+    for _ in range(10):
+        talk.say(sound(0.09))
+        talk.now_ns += SECOND // 5
+    assert not talk.windows
+    assert talk.stream.lost == pytest.approx(9 * 0.29 * RATE, abs=10)
+
+
+@pytest.mark.parametrize(
+    ("then", "lost_s"),
+    [
+        ("gap", 0.03 + 0.5),
+        ("time_went_back", 0),  # another recording, and this one was over
+        ("format_change", 0),
+        ("refused", 0.03 + 61),
+        ("absence", 0),  # nobody listened any more
+    ],
+)
+def test_the_rest_before_what_is_lost_is_lost_too(then, lost_s):
+    talk = Talk()
+    talk.say(sound(0.25 + 0.03))  # the windows end at 0.25 s
+    steps = {"gap": SECOND // 2, "time_went_back": -10 * SECOND, "absence": 3600 * SECOND}
+    talk.now_ns += steps.get(then, 0)
+    fmt = AudioFormat(48000) if then == "format_change" else MONO
+    odd = bytes(2 * RATE * 61) if then == "refused" else sound(0.25, fmt.rate)
+    assert talk.say(odd, fmt=fmt) == [then]
+    talk.say(sound(0.25, fmt.rate), fmt=fmt)
+    assert talk.lost() == pytest.approx(lost_s * RATE, abs=2)
+
+
 def test_jitter_of_the_stamps_is_no_gap_and_time_follows_the_stamps():
     talk = Talk()
     for k in range(40):
@@ -339,6 +372,53 @@ def test_zero_stamps_after_a_refused_chunk_still_end_now():
     talk.say(bytes(2 * RATE * 61), 0)
     talk.say(sound(0.25), 0)
     assert abs(talk.windows[-1].stamp_ns + SIZE * SECOND // RATE - talk.now_ns) < SECOND / 10
+
+
+@pytest.mark.parametrize("drift", [-1, 1], ids=["fast card", "slow card"])
+def test_zero_stamps_follow_the_clock(drift):
+    talk = Talk()
+    for _ in range(1000):  # 250 s at 4000 ppm: a second, either way
+        assert talk.say(sound(0.25), 0) == []
+        talk.now_ns += drift * SECOND // 1000
+    assert abs(talk.windows[-1].stamp_ns + SIZE * SECOND // RATE - talk.now_ns) < 0.03 * SECOND
+
+
+def test_chunks_without_stamps_that_are_lost_one_by_one_are_missed():
+    talk = Talk()
+    for k in range(3000):  # 60 s, every tenth chunk lost: 6 s
+        if k % 10 == 9:
+            talk.now_ns += SECOND // 50
+        else:
+            talk.say(sound(0.02), 0)
+    assert 4 <= talk.stream.counts["gap"] <= 6
+
+
+@pytest.mark.parametrize("chunk_s", [0.25, 2.5])
+def test_zero_stamps_that_come_all_at_once_end_now_and_in_one_piece(chunk_s):
+    talk = Talk()
+    talk.say(sound(chunk_s), 0)
+    talk.now_ns += 20 * SECOND  # a stall; then all that was said meanwhile
+    came_ns = talk.now_ns
+    for k in range(round(20 / chunk_s)):
+        talk.now_ns = came_ns - round(chunk_s * SECOND)  # a chunk ends when it comes
+        assert talk.say(sound(chunk_s), 0) == ([] if k else ["gap"])
+    assert came_ns - talk.windows[-1].stamp_ns > -SECOND
+    stamps = [window.stamp_ns for window in talk.windows]
+    assert stamps == sorted(stamps), "or the state would begin anew with each"
+    assert len(talk.windows) > 380, "what came in one piece is heard in one piece"
+    talk.goes_on(lost=0)
+
+
+def test_zero_stamps_when_a_simulation_begins_again():
+    talk = Talk()
+    talk.say(sound(0.25), 0)
+    talk.now_ns -= 3600 * SECOND
+    begin = talk.now_ns
+    before = len(talk.windows)
+    assert talk.say(sound(0.25), 0) == ["time_went_back"]
+    assert talk.windows[before].stamp_ns == begin
+    assert talk.say(sound(0.25), 0) == []
+    talk.goes_on(lost=0)
 
 
 def test_a_chunk_from_the_future():

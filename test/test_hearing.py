@@ -98,7 +98,29 @@ def test_a_gap_is_told_by_the_first_window_behind_it():
     robot.seconds += 1  # the gap
     robot.hear(4)
     found = robot.judge_all()
-    assert [h.lost for h in found] == [0, 0, RATE, 0]
+    rest = RATE // 4  # of the first 4 s, two windows hear 3.75 s
+    assert [h.lost for h in found] == [0, 0, rest + RATE, 0]
+
+
+def test_what_is_lost_is_known_before_a_window_tells_of_it():
+    robot = Robot(hop_s=1.25)
+    for _ in range(6):
+        robot.hear(2.4)
+        robot.seconds += 0.5  # a gap, always before a window is full
+    assert robot.judge_all() == []
+    known = 5 * round(2.9 * RATE)
+    assert robot.hearing.lost == pytest.approx(known, abs=5)
+    robot.hear(2.5)
+    told = known + round(2.9 * RATE)
+    assert robot.hearing.lost == pytest.approx(told, abs=5), "the window that tells still waits"
+    robot.seconds += 10
+    robot.hearing.drop_old()
+    told += round(1.25 * RATE)
+    assert robot.hearing.lost == pytest.approx(told, abs=5)
+    robot.hear(2.5)
+    (heard,) = robot.judge_all()
+    assert heard.lost >= told
+    assert robot.hearing.lost == 0
 
 
 def test_the_latency_runs_from_the_arrival_of_the_last_chunk():

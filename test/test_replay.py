@@ -140,8 +140,9 @@ def test_gaps_and_jumps_back_are_counted_told_and_split_no_window(tmp_path, judg
         begin + k * SECOND * 5 // 4 for begin in (START, gap, back) for k in (0, 1)
     ]
     assert source.counts["gap"] == source.counts["time_went_back"] == 1
-    assert source.counts["samples_lost"] == 6 * RATE
-    assert [w.lost for w in source.windows] == [0, 0, 6 * RATE, 0, 0, 0]
+    rest = RATE // 4  # of 4 s, two windows hear 3.75 s
+    assert [w.lost for w in source.windows] == [0, 0, rest + 6 * RATE, 0, 0, 0]
+    assert source.counts["samples_lost"] == 6 * RATE + rest
     told = "\n".join(source.remarks)
     assert "6.000 s of audio are missing" in told
     assert "went back by 74.000 s" in told
@@ -226,6 +227,14 @@ def test_a_bag_is_not_read_anew_for_each_minute_of_its_sound(
     assert len(read) <= 2 * 4 * 8 + 8
 
 
+def test_a_bag_in_which_no_stretch_fills_a_window_tells_what_was_lost(tmp_path, judge, voices):
+    samples = np.concatenate(voices)[: 2 * RATE]
+    said = spoken(samples, *(START + n * 3 * SECOND for n in range(4)))
+    source = replay(judge, Replay(write(tmp_path / "bag", *said)))
+    assert not source.windows
+    assert source.counts["samples_lost"] == 3 * (2 + 1) * RATE
+
+
 def test_what_was_refused_is_not_shown_as_sound(tmp_path, voices):
     samples = np.concatenate(voices)[: 4 * RATE]
     said = [*spoken(samples, START), ("/audio_info", START + 5 * SECOND, info(coding="mp3"))]
@@ -245,3 +254,15 @@ def test_sound_without_stamps_is_found_where_it_was_received(tmp_path, voices):
         said.append(("/ear", START + (n + 1) * SECOND + late_ns, plain))
     sound = sound_of(write(tmp_path / "bag", *said), "", START, RATE)
     np.testing.assert_allclose(sound(2.0, 4.0), samples[2 * RATE : 6 * RATE], atol=1e-4)
+
+
+def test_sound_without_stamps_that_came_all_at_once_ends_when_it_came(tmp_path, voices):
+    samples = np.concatenate(voices)[: 3 * RATE]
+    said = []
+    for n, came_s in enumerate((1, 9, 9, 9, 9, 12)):  # a stall of eight seconds
+        _, fields = chunk(samples[n % 3 * RATE : (n % 3 + 1) * RATE], 0)
+        plain = (types.AUDIO_PLAIN, {"data": fields["audio"].data})
+        said.append(("/ear", START + came_s * SECOND + n, plain))
+    sound = sound_of(write(tmp_path / "bag", *said), "", START, RATE)
+    np.testing.assert_allclose(sound(11.0, 1.0), samples[2 * RATE :], atol=1e-4)
+    assert not sound(10.0, 1.0).any(), "a second ahead at the most"

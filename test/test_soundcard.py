@@ -96,6 +96,9 @@ class Library:
         self.refuses = refuses
         self.streams = []
         self.calls = []
+        self.broken = False
+        """Whether PortAudio does not start."""
+        self._initialized = 1
         self.default = SimpleNamespace(device=[0, 0])
 
     def query_hostapis(self):
@@ -113,9 +116,15 @@ class Library:
         ]
 
     def _terminate(self):
+        if not self._initialized:
+            raise self.PortAudioError("Error terminating PortAudio: PortAudio not initialized")
+        self._initialized -= 1
         self.calls.append("terminate")
 
     def _initialize(self):
+        if self.broken:
+            raise self.PortAudioError("Error initializing PortAudio: Unanticipated host error")
+        self._initialized += 1
         self.calls.append("initialize")
 
     def _exit_handler(self):
@@ -272,6 +281,21 @@ def test_the_list_is_read_afresh_for_a_second_attempt_and_never_under_a_stream(l
     assert sd.calls == ["terminate", "initialize"]
 
 
+def test_a_sound_system_that_failed_to_start_once_comes_back(library):
+    sd = library("usb")
+    mic = Microphone("usb")
+    mic.open()
+    mic.close()
+    sd.broken = True
+    for _ in range(2):
+        with pytest.raises(MicrophoneUnavailable, match="initializing"):
+            mic.open()
+    sd.broken = False
+    mic.open()
+    assert sd.calls == ["terminate", "initialize"]
+    assert len(sd.streams) == 2
+
+
 def test_after_a_replug_the_same_device_is_taken_whatever_its_index(library):
     sd = library("usb", "headset")
     mic = Microphone(1)
@@ -284,6 +308,25 @@ def test_after_a_replug_the_same_device_is_taken_whatever_its_index(library):
     sd.names = ["usb", "camera"]
     with pytest.raises(DeviceNotFound, match="headset"):
         mic.open()
+
+
+def test_a_card_that_got_another_number_is_the_same_unless_it_had_a_twin(library):
+    sd = library("HDA (hw:0,0)", "USB: Audio (hw:1,0)")
+    mic = Microphone("usb")
+    mic.open()
+    mic.close()
+    sd.names = ["HDA (hw:0,0)", "HDMI (hw:1,0)", "USB: Audio (hw:2,0)"]
+    mic.open()
+    assert sd.streams[-1].options["device"] == 2
+    assert mic.name == "USB: Audio (hw:2,0)"
+    mic.close()
+    sd.names = ["HDA (hw:0,0)", "USB: Audio (hw:1,0)", "USB: Audio (hw:2,0)"]
+    mic.open()
+    assert mic.name == "USB: Audio (hw:2,0)"
+    mic.close()
+    sd.names = ["HDA (hw:0,0)", "USB: Audio (hw:1,0)"]
+    with pytest.raises(DeviceNotFound, match="hw:2,0"):
+        mic.open()  # that is the other one
 
 
 def test_a_close_that_hangs_is_given_up_and_no_call_is_made_beside_it(library, monkeypatch):

@@ -468,6 +468,10 @@ def test_saving_is_off_unless_told_and_its_folder_is_tried_at_once(
     (tmp_path / "file").touch()
     with pytest.raises(CannotWrite):
         SavingFolder(tmp_path / "file" / "below", 1)
+    (tmp_path / "try").write_text("mine")
+    SavingFolder(tmp_path, 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "try"]
+    assert (tmp_path / "try").read_text() == "mine"
 
 
 # ── while it listens ──────────────────────────────────────────────────────────────────────────

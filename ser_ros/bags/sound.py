@@ -101,9 +101,9 @@ class _Chunks:
             fmt = self.formats[-1]
             length_ns = len(record.data) // fmt.bytes_per_frame * SECOND // fmt.rate if fmt else 0
             begin_ns = record.stamp_ns
-            if not begin_ns:  # as `AudioStream` takes it
+            if not begin_ns:  # as `AudioStream` takes it, but for the drift: in one piece
                 begin_ns = record.log_ns - length_ns
-                if end_ns is not None and begin_ns - end_ns <= PAUSE_NS:
+                if end_ns is not None and abs(begin_ns - end_ns) <= PAUSE_NS:
                     begin_ns = end_ns
             end_ns = begin_ns + length_ns
             begins.append(begin_ns)

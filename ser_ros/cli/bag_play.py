@@ -13,11 +13,13 @@ from ser_ros.errors.config import BadValue
 
 HELP = "publish a bag's messages again in their timing, with /clock if asked for"
 EXAMPLE = """  python -m ser_ros bag play monday
+  python -m ser_ros bag play monday --topics audio audio_info
   python -m ser_ros bag play monday --clock --rate 5 &
   python -m ser_ros watch --ros-args -p use_sim_time:=true"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "%(prog)s BAG [option ...]"  # after --topics it would be one of these
     parser.add_argument("bag", type=Path, metavar="BAG", help="a folder or a file")
     parser.add_argument("--rate", type=float, default=1.0, help="how many times as fast (1)")
     parser.add_argument(

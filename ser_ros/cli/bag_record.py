@@ -25,6 +25,7 @@ HELP = "record what the robot hears and says, until Ctrl-C"
 EXAMPLE = """  python -m ser_ros bag record monday
   python -m ser_ros bag record lab --seconds 60 --ros-args -r __ns:=/head
   python -m ser_ros bag record feelings --no-audio      # no sound is kept
+  python -m ser_ros bag record sound --topics audio audio_info
   python -m ser_ros bag record ring --keep-seconds 600  # the last ten minutes
 
 With --keep-seconds or --keep-mb, OUT is a folder of bags, each whole in itself:
@@ -32,6 +33,7 @@ With --keep-seconds or --keep-mb, OUT is a folder of bags, each whole in itself:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "%(prog)s OUT [option ...]"  # after --topics it would be one of these
     parser.add_argument("out", type=Path, metavar="OUT", help="the bag, a folder not yet there")
     parser.add_argument("--seconds", type=float, metavar="N", help="how long (until Ctrl-C)")
     parser.add_argument(

@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hop", type=float, help="seconds from message to message (1.25; 2.5 for files)"
     )
-    parser.add_argument("--voice", help="name of the kept voice to listen to at first")
+    parser.add_argument(
+        "--voice", help="name of the kept voice to listen to at first; a warning tells of none"
+    )
     parser.add_argument("--baseline", help="what is taken out of a voice: none, enroll or running")
     parser.add_argument("--behavior", action="store_true", help="the behavior node too")
     parser.add_argument("--quiet", action="store_true", help="print no line per message")
@@ -42,12 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Listen until the files are over or Ctrl-C; 1 where a node could not start."""
     check_ros()
-    if options.microphone and options.files:
-        raise SerError("--microphone and FILE exclude each other; give one of them.")
+    for option in ("microphone", "device"):
+        if getattr(options, option) and options.files:
+            raise SerError(f"--{option} and FILE exclude each other; give one of them.")
     files = [Path(name) for name in options.files]
     headings: dict[Path, str] = {}
-    if options.demo and not files and not options.microphone:
+    if options.demo and not (files or options.microphone or options.device):
         files, headings = _carried()
+    if options.loop and not files:
+        raise SerError("--loop is for files, and there are none; give FILE too.")
     from ser_ros.nodes.together import listen
 
     capture: dict[str, Any] = {}

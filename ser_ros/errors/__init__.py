@@ -12,14 +12,14 @@
     │                    EnrolmentGoesOn
     ├── ConfigError      UnreadableConfig · UnknownKey · BadValue
     ├── ManifestError    BadManifest · NothingToScore · UnknownLayout · NothingReadable
-    │                    SpeakersInTraining · NobodyToEnroll
+    │                    SpeakersInTraining · NobodyToEnroll · NobodyToCompare
     ├── BagError         BagMissing · BagUnreadable · BagThere · BagOfBags · RosbagsMissing
     │                    NoAudioTopic · SeveralAudioTopics · AudioTypeUnknown · TopicUnknown
     │                    TypeUnknown · TypeDiffers · MessageUnreadable · FieldMissing
     │                    BadTrack · NothingRecorded · NothingToPlay · NoBagHeard
     ├── MachineError     CannotWrite · CannotFetch · MissingExtra · ProcessLost
     ├── ReportError      NotAReport · UnreadableReport · NothingInCommon
-    ├── RosError         RosMissing · RosRefused · NotReady
+    ├── RosError         RosMissing · RosRefused · NotReady · NodeFailed
     ├── WebError         AddressRefused · CertificateRefused
     ├── Refusal          UploadEmpty · UploadTooLarge · UploadSlow · UploadEncoded · UploadNoRoom
     │                    NotARecording · NoSoundInside · RecordingDamaged · RecordingTooLong

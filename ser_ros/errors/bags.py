@@ -48,7 +48,7 @@ class RosbagsMissing(BagError):
     def __init__(self) -> None:
         super().__init__(
             "The Python module 'rosbags' is not installed; run scripts/setup, or "
-            "pip install 'ser_ros[bags]'."
+            "pip install 'rosbags<0.12'."
         )
 
 

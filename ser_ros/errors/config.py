@@ -59,6 +59,15 @@ class NobodyToEnroll(ManifestError):
         )
 
 
+class NobodyToCompare(ManifestError):
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(
+            f"The speakers of '{path}' gave the model its average neutral voice, and nobody else "
+            "there has a neutral clip to compare them with; add such speakers, or score with "
+            "--baseline none."
+        )
+
+
 class UnknownLayout(ManifestError):
     def __init__(self, path: Path | str, why: str, known: Iterable[tuple[str, str]]) -> None:
         listing = "; ".join(f"{name} ({looks_like})" for name, looks_like in known)

@@ -27,13 +27,20 @@ class CannotFetch(MachineError):
         )
 
 
+# Not `pip install '.[web]'`: run as root where a colcon workspace is sourced, pip takes the package
+# that was built there away.
+_REMEDIES = {
+    "dask": "run pip install distributed",
+    "train": "run scripts/setup --train, or in the folder of the sources "
+    "pip install -r requirements/train.txt -r requirements/train-no-deps.txt",
+    "web": "run scripts/setup --web, or in the folder of the sources "
+    "pip install -r requirements/web.txt",
+}
+
+
 class MissingExtra(MachineError):
     def __init__(self, module: str, extra: str) -> None:
-        own_setup = f"run scripts/setup --{extra}, or " if extra in ("train", "web") else ""
-        super().__init__(
-            f"The Python module '{module}' is not installed; {own_setup}"
-            f"pip install 'ser_ros[{extra}]'."
-        )
+        super().__init__(f"The Python module '{module}' is not installed; {_REMEDIES[extra]}.")
 
 
 class ProcessLost(MachineError):

@@ -28,3 +28,12 @@ class RosRefused(RosError):
 class NotReady(RosError):
     def __init__(self, state: str) -> None:
         super().__init__(f"The node is not {state}; bring it there first, then ask again.")
+
+
+class NodeFailed(RosError):
+    def __init__(self, step: str, why: BaseException) -> None:
+        super().__init__(
+            f"The node could not {step}: {type(why).__name__} was raised "
+            f"({' '.join(str(why).split())}), expected nothing of the kind; check its parameters, "
+            "or start it with `--log-level debug` and report what it logs."
+        )

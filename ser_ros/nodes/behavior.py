@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from std_msgs.msg import String
 from ser_ros.behaviors import Selector, read_table
 from ser_ros.carried import config_folder
 from ser_ros.framing import SECOND
-from ser_ros.health import Level, Report
+from ser_ros.health import Level, Losses, Report
 from ser_ros.msg import EmotionState
 from ser_ros.nodes import messages, topics
 from ser_ros.nodes.managed import ManagedNode
@@ -20,6 +21,11 @@ from ser_ros.nodes.process import spin
 
 _TICK_S = 0.2
 """How often time alone may change the behaviour."""
+
+_REMEDIES = {
+    "states too old": "they are older than timeout_s when they come, and the robot rests: set the "
+    "machines' clocks alike (NTP), use_sim_time too; shorten a chunk of capture that is longer",
+}
 
 
 class BehaviorNode(ManagedNode):
@@ -33,7 +39,12 @@ class BehaviorNode(ManagedNode):
         super().__init__("behavior", **options)
         self._selector: Selector | None = None
         self._behaviors: LifecyclePublisher | None = None
+        self._states: Any = None
+        self._tick: Any = None
         self._shown = ""
+        self._heard_any = False
+        self._too_old = 0
+        self._losses = Losses(_REMEDIES)
 
     def open(self) -> None:
         path = self.value("table") or config_folder() / "behavior.yaml"
@@ -41,6 +52,7 @@ class BehaviorNode(ManagedNode):
         self._behaviors = self.create_lifecycle_publisher(String, topics.BEHAVIOR, topics.LATCHED)
 
     def start(self) -> None:
+        self._heard_any = False
         self._states = self.create_subscription(
             EmotionState, topics.EMOTION_STATE, self._hear, topics.LATCHED
         )
@@ -62,9 +74,12 @@ class BehaviorNode(ManagedNode):
         assert self._selector
         now_ns = self.now_ns()
         age_ns = now_ns - messages.ns_of(state.header.stamp)
-        # Latched: who subscribes late is given a state that may be of an hour ago.
         if age_ns <= self._selector.table.timeout_s * SECOND:
             self._show(self._selector.state(state.label, state.confidence, now_ns))
+        elif self._heard_any:
+            # Latched: the first that a late subscriber is given may well be of an hour ago.
+            self._too_old += 1
+        self._heard_any = True
 
     def _pass_time(self) -> None:
         assert self._selector
@@ -82,7 +97,10 @@ class BehaviorNode(ManagedNode):
         if self._selector is None:
             report.add(Level.WARN, "Not configured.")
             return [report]
-        report.values["behavior"] = self._selector.current
+        report.values = {
+            "behavior": self._selector.current,
+            "states too old": str(self._too_old),
+        }
         if not self.active:
             report.add(Level.WARN, "Not active.")
         elif not self.count_publishers(self._states.topic_name):
@@ -90,6 +108,7 @@ class BehaviorNode(ManagedNode):
                 Level.WARN,
                 "Nobody publishes emotion_state; is the inference node running, and on this topic?",
             )
+        self._losses.judge(report, time.monotonic())
         return [report]
 
 

@@ -47,8 +47,14 @@ class CaptureNode(ManagedNode):
         Spec("loop", False, "Whether the files begin again after the last."),
         Spec("wait", True, "Whether the files begin only when somebody subscribes to `audio`."),
         Spec("rate", 16000, "Sample rate of `audio` in Hz.", 8000, 96000),
-        Spec("channels", 1, "Channels of `audio`.", 1, 64),
-        Spec("channel", -1, "Which channel of the device to take, from 0; -1 mixes all.", -1, 63),
+        Spec("channels", 1, "Channels of `audio`; more than 1: the device's first.", 1, 64),
+        Spec(
+            "channel",
+            -1,
+            "With one channel: which of the device's to take, from 0; -1 mixes all.",
+            -1,
+            63,
+        ),
         Spec(
             "sample_format",
             "S16LE",
@@ -151,8 +157,14 @@ class CaptureNode(ManagedNode):
         )
 
     def _channel(self) -> int | None:
+        """Raises `BadValue` for one that is chosen where several are to be published."""
         channel: int = self.value("channel")
-        return None if channel < 0 else channel
+        if channel < 0:
+            return None
+        if self._format.channels > 1:
+            expected = f"-1 where channels is {self._format.channels}, or channels 1"
+            raise BadValue("The parameter channel", channel, expected)
+        return channel
 
     def _begin(self) -> None:
         assert self._capture

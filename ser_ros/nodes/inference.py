@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections import Counter
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from audio_common_msgs.msg import AudioData, AudioDataStamped, AudioInfo
@@ -30,7 +28,6 @@ from ser_ros.nodes.managed import ManagedNode
 from ser_ros.nodes.process import spin
 from ser_ros.nodes.voice import VoiceServices
 from ser_ros.runtime import trim_memory
-from ser_ros.voices import ENROLL, NONE, RUNNING, Voices, default_folder
 
 _NO_AUDIO_S = 10.0
 """Seconds without a chunk after which the diagnostics say so."""
@@ -97,7 +94,7 @@ class InferenceNode(ManagedNode):
         classifier = Classifier(bundle, self.value("runtime"), self.value("threads"))
         trim_memory()
         settings = settings_of(self.value, classifier)
-        voices = self._voices(classifier)
+        voices = self._voice.make(classifier)
         self._hearing = Hearing(classifier, *settings, time.monotonic, voices)
         self._format = AudioFormat(
             self.value("rate"),
@@ -116,7 +113,7 @@ class InferenceNode(ManagedNode):
         )
 
     def start(self) -> None:
-        audio_qos = topics.STREAM_BEST_EFFORT if self.value("best_effort") else topics.STREAM
+        audio_qos = topics.HEARD_BEST_EFFORT if self.value("best_effort") else topics.HEARD
         if self.value("stamped"):
             audio = self.create_subscription(
                 AudioDataStamped, topics.AUDIO, self._hear_stamped, audio_qos
@@ -126,12 +123,10 @@ class InferenceNode(ManagedNode):
         # Not latched on our side: a publisher of either kind is heard.
         info_qos = QoSProfile(depth=1, durability=DurabilityPolicy.VOLATILE)
         latched = partial(self.create_subscription, AudioInfo, topics.AUDIO_INFO, self._learn)
-        self._inputs = [
-            audio,
-            latched(topics.LATCHED),
-            latched(info_qos),
-            self.create_subscription(Bool, topics.ROBOT_SPEAKING, self._mute, 10),
-        ]
+        self._inputs = [audio]  # one by one: where one cannot be made, `stop` lets those before go
+        self._inputs.append(latched(topics.LATCHED))
+        self._inputs.append(latched(info_qos))
+        self._inputs.append(self.create_subscription(Bool, topics.ROBOT_SPEAKING, self._mute, 10))
         self._audio_watch.feed(time.monotonic())
 
     def stop(self) -> None:
@@ -158,21 +153,6 @@ class InferenceNode(ManagedNode):
             self._hearing.adjust(*settings_of(value, self._hearing.classifier))
             if "baseline" in values:
                 self._voice.listen(values["baseline"])
-
-    def _voices(self, classifier: Classifier) -> Voices:
-        """Return the voices of this model. Raises `VoiceError` for one that cannot be loaded."""
-        told, mode, log = self.value("voices_folder"), self.value("baseline"), self.get_logger()
-        folder = Path(os.path.expanduser(told)) if told else default_folder()
-        voices = Voices(classifier, folder, self.value("hop"))
-        if name := self.value("voice"):
-            voices.listen(ENROLL)
-            voices.load(name)
-            ignored = ", and ignored, for baseline is none" if mode == NONE else ""
-            log.info(f"The voice '{name}' is loaded ({voices.shift}){ignored}.")
-        elif mode == RUNNING and voices.voice is None:
-            log.warning(f"The model '{classifier.bundle.name}' can follow no voice.")
-        voices.listen(mode)
-        return voices
 
     # ── in ────────────────────────────────────────────────────────────────────────────────────
 
@@ -275,7 +255,7 @@ class InferenceNode(ManagedNode):
             "windows waiting": str(hearing.waiting),
             "windows dropped": str(counts["dropped"]),
             "windows muted": str(counts["muted"]),
-            "samples lost": str(self._samples_lost),
+            "samples lost": str(self._samples_lost + hearing.lost),
             "chunks refused": str(counts["refused"] + stream.counts["refused"]),
             "chunks cut short": str(stream.counts["partial_frame"]),
             "chunks with non-finite samples": str(stream.counts["not_finite"]),
@@ -298,6 +278,8 @@ class InferenceNode(ManagedNode):
             report.add(Level.ERROR, "audio_info names a format that is not understood.")
         if hearing.mute.overdue(self.now_ns()):
             report.add(Level.WARN, "robot_speaking never became false; it is taken as false.")
+        if self._voice.missed:
+            report.add(Level.WARN, self._voice.missed)
         self._losses.judge(report, now)
         return [report]
 

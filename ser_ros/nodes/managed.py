@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -22,6 +24,7 @@ from rclpy.parameter import Parameter
 
 from ser_ros.errors import SerError
 from ser_ros.errors.config import BadValue, UnknownKey
+from ser_ros.errors.ros import NodeFailed
 from ser_ros.health import Level, Report
 from ser_ros.nodes import messages, topics
 from ser_ros.nodes.parameters import Spec
@@ -43,7 +46,7 @@ class ManagedNode(LifecycleNode):
 
     A node derives from it, lists its parameters in `SPECS`, opens in `open` (configure) and
     `start` (activate), and closes in mirror order in `stop` and `close`. What goes wrong there is
-    raised as a `SerError`; its sentence is logged and the transition fails.
+    raised as a `SerError`; its sentence is logged and the transition fails, with the mirror step.
     """
 
     SPECS: ClassVar[tuple[Spec, ...]] = ()
@@ -61,6 +64,9 @@ class ManagedNode(LifecycleNode):
         self.failure: SerError | None = None
         """Why the last transition failed."""
         self.add_on_set_parameters_callback(self._check_parameters)
+        # rclpy answers for a transition that is not possible now with the end of the process.
+        self._change = self._service_change_state.callback
+        self._service_change_state.callback = self._on_change_state
 
     # ── what a node fills in ──────────────────────────────────────────────────────────────────
 
@@ -89,8 +95,24 @@ class ManagedNode(LifecycleNode):
     def active(self) -> bool:
         return self._active
 
+    def _on_change_state(
+        self, request: ChangeState.Request, response: ChangeState.Response
+    ) -> ChangeState.Response:
+        machine, wish = self._state_machine, request.transition
+        possible = {number: label for number, label, *_ in machine.available_transitions}
+        if wish.label in possible.values() if wish.label else wish.id in possible:
+            return self._change(request, response)
+        names = {number: label for number, label, *_ in machine.transition_graph}
+        self.get_logger().warning(
+            f"The transition {wish.label or names.get(wish.id, wish.id)} is not possible in the "
+            f"state {machine.current_state[1]}, which allows "
+            f"{', '.join(possible.values()) or 'none any more'}; nothing was changed."
+        )
+        response.success = False
+        return response
+
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        if not self._attempt(self.open):
+        if not self._attempt("configure", self.open):
             self.close()
             return TransitionCallbackReturn.FAILURE
         self._open = True
@@ -98,7 +120,7 @@ class ManagedNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         result = super().on_activate(state)
-        if not self._attempt(self.start):
+        if not self._attempt("activate", self.start):
             self.stop()
             super().on_deactivate(state)
             return TransitionCallbackReturn.FAILURE
@@ -139,14 +161,20 @@ class ManagedNode(LifecycleNode):
             self._open = False
             self.close()
 
-    def _attempt(self, step: Callable[[], None]) -> bool:
+    def _attempt(self, what: str, step: Callable[[], None]) -> bool:
         self.failure = None
         try:
             step()
+            return True
         except SerError as error:
             self.failure = error
-            self.get_logger().error(str(error))
-        return self.failure is None
+        except Exception as error:  # rclpy would not say a word of it
+            if not self.context.ok():
+                return False  # a signal came in the middle of a call, which then fails
+            self.failure = NodeFailed(what, error)
+            self.get_logger().debug(traceback.format_exc())
+        self.get_logger().error(str(self.failure))
+        return False
 
     # ── parameters ────────────────────────────────────────────────────────────────────────────
 

@@ -33,7 +33,7 @@ ANSWERS = (types.EMOTION, types.EMOTION_STATE)
 _TICK_S = 0.01
 """Seconds from look to look at what is due, and from `/clock` to `/clock`."""
 
-_SETTLE_S = 1.0
+_SETTLE_S = 2.0
 """Seconds between the discovery of who listens and the first message: it is mutual."""
 
 _DEPTH = 200

@@ -57,18 +57,16 @@ def spin_crew(make: Callable[[], Crew], args: list[str] | None = None) -> int:
         return _refused(RosRefused(str(error)))
     crew = Crew([])
     try:
-        crew = make()
+        crew = _made(make)
         if not _work(crew) and rclpy_ok():
             return 1
     except SerError as error:
         return _refused(error)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    except Exception as error:
+    except Exception:
         # A signal ends the context at any moment, also in the middle of a call, which then fails.
         if rclpy_ok():
-            if isinstance(error, _REFUSALS):
-                return _refused(RosRefused(str(error)))
             raise
     finally:
         for managed in crew.managed:
@@ -77,6 +75,16 @@ def spin_crew(make: Callable[[], Crew], args: list[str] | None = None) -> int:
             node.destroy_node()
         try_shutdown()
     return 0
+
+
+def _made(make: Callable[[], Crew]) -> Crew:
+    """Raises `RosRefused` for arguments that ROS cannot take, and what `make` raises."""
+    try:
+        return make()
+    except _REFUSALS as error:
+        if not rclpy_ok():
+            raise
+        raise RosRefused(str(error)) from error
 
 
 def _work(crew: Crew) -> bool:

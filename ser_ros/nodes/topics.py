@@ -21,13 +21,31 @@ DIAGNOSTICS = "/diagnostics"
 STREAM = QoSProfile(
     depth=10, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE
 )
-"""For `audio` and `emotion`: nothing is lost on the way, and a reader that stalls meets the newest
-few when it comes back, not a minute of the past."""
+"""For who publishes `audio`, and for `emotion`: nothing is lost on the way, and a reader that
+stalls meets the newest few when it comes back, not a minute of the past."""
 
 STREAM_BEST_EFFORT = QoSProfile(
     depth=10, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT
 )
-"""For `audio` from a publisher that offers no more."""
+"""For who only looks on, and shall hold nobody up."""
+
+_CHUNKS = 100
+"""Two seconds of the shortest chunks of the capture node, 0.02 s, or one of the 10 ms of others.
+
+They wait while a window is judged, which may take half a second; ten would be 0.2 s of them. So
+many long ones wait only where this process stood still and the middleware in it did not; of them,
+`max_age` and the windows that may wait bound what is judged.
+"""
+
+HEARD = QoSProfile(
+    depth=_CHUNKS, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE
+)
+"""For who judges `audio`."""
+
+HEARD_BEST_EFFORT = QoSProfile(
+    depth=_CHUNKS, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT
+)
+"""For who judges `audio` from a publisher that offers no more."""
 
 LATCHED = QoSProfile(
     depth=1,

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.task import Future
 from rclpy.timer import Timer
 
+from ser_ros.classifier import Classifier
 from ser_ros.errors import SerError
+from ser_ros.errors.models import NoBaseline, VoiceMismatch, VoiceNotKept, VoiceUnreadable
 from ser_ros.errors.ros import NotReady
 from ser_ros.nodes import topics
 from ser_ros.nodes.managed import ManagedNode
 from ser_ros.srv import Voice
-from ser_ros.voices import NONE, Voices
+from ser_ros.voices import ENROLL, NONE, RUNNING, Voices, default_folder
 
 
 class VoiceServices:
@@ -27,6 +31,7 @@ class VoiceServices:
         self._outcome: Future | None = None
         """What the caller of `~/enroll` waits for: (success, sentence)."""
         self._limit: Timer | None = None
+        self._missed = ""
         # While one caller waits, the service must still hear another, if only to refuse.
         together = ReentrantCallbackGroup()
         node.create_service(Voice, topics.ENROLL, self._enroll, callback_group=together)
@@ -37,6 +42,37 @@ class VoiceServices:
             (topics.FORGET_VOICE, self._forget),
         ):
             node.create_service(Voice, topic, partial(self._answer, act))
+
+    def make(self, classifier: Classifier) -> Voices:
+        """Return the voices of a model, and listen to the one of the parameter.
+
+        Raises `BadVoiceName` for a name that no voice can have. One that was forgotten since, or
+        is another model's, keeps no robot from hearing: it is told, and nobody is listened to.
+        """
+        value, log = self._node.value, self._node.get_logger()
+        told, mode = value("voices_folder"), value("baseline")
+        folder = Path(os.path.expanduser(told)) if told else default_folder()
+        voices, self._missed = Voices(classifier, folder, value("hop")), ""
+        if name := value("voice"):
+            voices.listen(ENROLL)
+            try:
+                voices.load(name)
+            except (NoBaseline, VoiceMismatch, VoiceNotKept, VoiceUnreadable) as error:
+                self._missed = f"The parameter voice has no effect: {error}"
+                log.warning(self._missed)
+            else:
+                ignored = ", and ignored, for baseline is none" if mode == NONE else ""
+                log.info(f"The voice '{name}' is loaded ({voices.shift}){ignored}.")
+        elif mode == RUNNING and voices.voice is None:
+            log.warning(f"The model '{classifier.bundle.name}' can follow no voice.")
+        voices.listen(mode)
+        return voices
+
+    @property
+    def missed(self) -> str:
+        """Why the parameter's voice is not listened to; empty once one with a name is."""
+        voices = self._find()
+        return "" if voices is None or voices.name else self._missed
 
     def listen(self, mode: str) -> None:
         """Take another mode from now on."""
@@ -141,7 +177,12 @@ class VoiceServices:
         return "No voice is known; what is kept by name stays."
 
     def _forget(self, name: str) -> str:
-        self._voices().forget(name)
+        voices = self._voices()
+        if voices.enrolment is not None and voices.enrolment.name == name:
+            self.end_enrolment("its voice shall be forgotten")  # or it would be kept at the end
+            if name and name not in voices.kept:
+                return f"The voice '{name}' is not enrolled."
+        voices.forget(name)
         return f"The voice '{name}' was deleted and is no longer listened to."
 
     def _voices(self) -> Voices:

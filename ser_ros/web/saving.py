@@ -6,6 +6,7 @@ import io
 import json
 import re
 import secrets
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,9 +34,8 @@ class SavingFolder:
         self._now = now
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with written_aside(folder / "try"):
+            with tempfile.TemporaryFile(dir=folder):
                 pass
-            (folder / "try").unlink()
         except OSError as error:
             raise CannotWrite(folder, error.strerror or str(error)) from error
         self.age_out()

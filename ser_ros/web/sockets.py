@@ -43,7 +43,8 @@ class Microphone(Protocol):
     def begin(self, rate: int) -> None:
         """Begin a stretch of mono S16LE at `rate` Hz; a `SerError` refuses it."""
 
-    def hear(self, pcm: bytes) -> None: ...
+    def hear(self, pcm: bytes) -> None:
+        """Take what it heard; a `SerError` ends it."""
 
     def end(self) -> None: ...
 

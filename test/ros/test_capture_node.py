@@ -121,6 +121,8 @@ def test_killed_and_started_again_it_goes_on(graph: Graph) -> None:
         ({"device": "no such microphone"}, "No input device is 'no such microphone'"),
         ({"source": "radio"}, "one of microphone, file"),
         ({"chunk": 1000}, "0.02 to 60"),
+        ({"channels": 2, "channel": 0}, "-1 where channels is 2, or channels 1"),
+        ({"channels": 2, "channel": 3, "source": "file", "files": f"['{FILE}']"}, "channel is 3"),
         ({"chunck": 2.5}, "unknown key 'chunck'"),
         ({"rate": "fast"}, "a value of type int"),
     ],

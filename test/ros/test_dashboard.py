@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from graph import Graph, Process
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from programs import ROOT
 from rcl_interfaces.msg import Log
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -32,6 +34,13 @@ ADDRESS = re.compile(r"The page is at (http://\S+?)/?$", re.M)
 def serve(graph: Graph, **parameters: object) -> tuple[Process, str]:
     process = graph.start("dashboard", port=0, runtime="onnxruntime", **parameters)
     graph.until(lambda: ADDRESS.search(process.output), "the address")
+    asked = GetState.Request()
+
+    def active() -> bool:
+        state = graph.call(GetState, "/dashboard/get_state", asked).current_state.id
+        return state == State.PRIMARY_STATE_ACTIVE
+
+    graph.until(active, "its activity")
     return process, ADDRESS.search(process.output)[1]
 
 
@@ -149,9 +158,54 @@ def test_a_phone_is_the_robots_microphone(graph: Graph, speech: Samples) -> None
     assert {chunk.header.frame_id for chunk in chunks} == {"phone"}
 
 
+def test_of_a_phone_that_went_no_format_is_left(graph: Graph) -> None:
+    _, address = serve(graph)
+    with Page(graph, address, "/ws/live") as view:
+        with Page(graph, address, "/ws/microphone") as page:
+            page.say({"rate": 48000, "channels": 1})
+            page.until("on")
+        view.until("microphone", also=lambda told: not told["on"])
+    formats = graph.collect(AudioInfo, topics.AUDIO_INFO, topics.LATCHED)
+    graph.pause(1.0)
+    with Page(graph, address, "/ws/microphone") as page:
+        page.say({"rate": 8000, "channels": 1})
+        page.until("on")
+        graph.until(lambda: formats, "the next phone's format")
+    assert [info.sample_rate for info in formats] == [8000]
+
+
+def test_a_node_that_is_deactivated_hears_no_phone(graph: Graph) -> None:
+    _, address = serve(graph)
+
+    def change(transition: int) -> None:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        assert graph.call(ChangeState, "/dashboard/change_state", request).success
+
+    chunks = graph.collect(AudioDataStamped, topics.AUDIO)
+    start = {"rate": 16000, "channels": 1}
+    with Page(graph, address, "/ws/microphone") as page:
+        page.say(start)
+        page.until("on")
+        change(Transition.TRANSITION_DEACTIVATE)
+        page.say(bytes(32_000))
+        assert page.until("refused")["kind"] == "not_active"
+    with Page(graph, address, "/ws/microphone") as page:
+        page.say(start)
+        assert page.until("on", "refused")["kind"] == "not_active"
+    graph.pause(0.5)
+    assert not chunks
+    change(Transition.TRANSITION_ACTIVATE)
+    with Page(graph, address, "/ws/microphone") as page:
+        page.say(start)
+        page.until("on")
+        page.say(bytes(32_000))
+        graph.until(lambda: chunks, "the phone")
+
+
 def test_a_phone_is_refused_where_the_robot_hears_itself(graph: Graph) -> None:
     _, address = serve(graph)
-    graph.publisher(AudioDataStamped, topics.AUDIO)
+    file = ROOT / "recordings" / "03a05Wa.flac"
+    graph.start("capture", source="file", files=f"['{file}']", loop="true")
 
     def answer() -> dict[str, Any]:
         with Page(graph, address, "/ws/microphone") as page:
@@ -166,7 +220,11 @@ def test_a_phone_is_refused_where_the_robot_hears_itself(graph: Graph) -> None:
         return refusals[-1].get("kind") == "robot_hears"
 
     graph.until(refused, "a refusal")
-    assert "capture" in refusals[-1]["sentence"]
+    assert "deactivate and clean up" in refusals[-1]["sentence"]
+    for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+        request = ChangeState.Request(transition=Transition(id=transition))
+        assert graph.call(ChangeState, "/capture/change_state", request).success
+    graph.until(lambda: answer()["type"] == "on", "what the sentence promises")
 
 
 def test_the_token_is_on_the_terminal_and_on_no_topic(graph: Graph) -> None:

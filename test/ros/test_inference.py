@@ -167,9 +167,33 @@ def test_a_gap_starts_the_framing_afresh(graph: Graph, long_speech: Samples) -> 
     graph.until(lambda: len(emotions) == 2, "two windows before the gap")
     graph.speak(long_speech[:64_000], stamp_ns=end_ns + SECOND)
     graph.until(lambda: len(emotions) == 4, "two windows before the gap and two after it")
-    assert [message.samples_lost for message in emotions] == [0, 0, 16_000, 0]
+    # Of the first 4 s, two windows hear 3.75 s.
+    assert [message.samples_lost for message in emotions] == [0, 0, 4_000 + 16_000, 0]
     after = messages.ns_of(emotions[2].header.stamp)
     assert after == pytest.approx(end_ns + SECOND, abs=SECOND // 100)
+
+
+def test_sound_that_never_fills_a_window_is_told_as_lost(graph: Graph) -> None:
+    graph.start("inference")
+    diagnostics = graph.diagnostics("inference")
+    stamp_ns = time.time_ns() - 20 * SECOND
+    for _ in range(4):
+        stamp_ns = graph.speak(np.zeros(32_000, np.float32), stamp_ns=stamp_ns, chunk=16_000)
+        stamp_ns += SECOND  # a gap
+    graph.until(lambda: diagnostics().get("gaps") == "3", "the gaps")
+    assert diagnostics()["windows judged"] == "0"
+    assert diagnostics()["samples lost"] == str(3 * 48_000)
+
+
+def test_small_chunks_wait_while_a_window_is_judged(graph: Graph, long_speech: Samples) -> None:
+    graph.start("inference", hop=0.05, max_age=60.0)
+    diagnostics = graph.diagnostics("inference")
+    # As many as wait for the node may wait for the network: only the node can lose one here.
+    graph.publisher(AudioDataStamped, topics.AUDIO, topics.HEARD)
+    end_ns = graph.speak(long_speech[:56_000], chunk=56_000)  # 21 windows to judge
+    graph.speak(long_speech[:28_800], stamp_ns=end_ns, chunk=320, pause_s=0.0)  # 90 at once
+    graph.until(lambda: diagnostics().get("windows judged") == "57", "all windows")
+    assert diagnostics()["gaps"] == "0"
 
 
 @pytest.mark.parametrize("chunk", [160_000, 8_000], ids=["one long chunk", "short chunks"])
@@ -211,6 +235,7 @@ def test_a_spectrogram_only_while_somebody_looks(graph: Graph, long_speech: Samp
     emotions = graph.collect(Emotion, topics.EMOTION)
     graph.speak(long_speech[:48_000])
     graph.until(lambda: emotions, "a window")
+    graph.pause(0.5)  # its picture would come after it
     pictures = graph.collect(Image, "inference/spectrogram", topics.PICTURE)
     graph.pause(1.0)
     assert not pictures

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from graph import Graph
@@ -80,6 +82,91 @@ def test_it_wakes_up_after_a_reconfiguration(graph: Graph, long_speech: Samples)
     graph.until(lambda: len(emotions) == 7, "seven windows")
 
 
+def test_a_transition_that_is_not_possible_now_is_refused(graph: Graph) -> None:
+    process = graph.start("behavior")
+    graph.until(lambda: state_of(graph, "behavior") == State.PRIMARY_STATE_ACTIVE, "activity")
+    assert not change(graph, "behavior", Transition.TRANSITION_CONFIGURE)
+    assert not change(graph, "behavior", 99)
+    request = ChangeState.Request(transition=Transition(label="cleanup"))
+    assert not graph.call(ChangeState, "/behavior/change_state", request).success
+    assert state_of(graph, "behavior") == State.PRIMARY_STATE_ACTIVE
+    for wish in ("configure", "99", "cleanup"):
+        told = f"The transition {wish} is not possible in the state active, which allows deactivate"
+        assert told in process.output
+    assert change(graph, "behavior", Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    assert not change(graph, "behavior", Transition.TRANSITION_CONFIGURE)
+    assert "in the state finalized, which allows none any more" in process.output
+    assert process.end() == 0
+
+
+ODD = """
+import sys
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from ser_ros.nodes.managed import ManagedNode
+from ser_ros.nodes.process import spin
+
+class Odd(ManagedNode):
+{body}
+
+sys.exit(spin(lambda: Odd("odd")))
+"""
+
+
+def odd(body: str) -> list[str]:
+    """Return the command of a node with this body."""
+    return [sys.executable, "-c", ODD.format(body=indent(body, "    "))]
+
+
+FAILS = """
+def {step}(self):
+    raise ZeroDivisionError("an odd\\nmachine")
+def {mirror}(self):
+    print("let go by {mirror}", flush=True)
+def diagnose(self):
+    from ser_ros.health import Report
+    return [Report("odd")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "mirror", "name"), [("open", "close", "configure"), ("start", "stop", "activate")]
+)
+def test_what_nobody_foresaw_is_told(graph: Graph, step: str, mirror: str, name: str) -> None:
+    body = FAILS.format(step=step, mirror=mirror)
+    sentence = f"The node could not {name}: ZeroDivisionError was raised (an odd machine)"
+    by_itself = graph.run(odd(body))
+    assert by_itself.wait() == 1
+    assert sentence in by_itself.output
+    assert f"let go by {mirror}" in by_itself.output
+    assert "Traceback" not in by_itself.output
+
+    told = ["--ros-args", "-p", "autostart:=false", "--log-level", "debug"]
+    managed = graph.run([*odd(body), *told])
+    diagnostics = graph.diagnostics("odd")
+    done = change(graph, "odd", Transition.TRANSITION_CONFIGURE)
+    if step == "start":
+        assert done
+        done = change(graph, "odd", Transition.TRANSITION_ACTIVATE)
+    assert not done
+    before = State.PRIMARY_STATE_INACTIVE if step == "start" else State.PRIMARY_STATE_UNCONFIGURED
+    assert state_of(graph, "odd") == before
+    graph.until(lambda: sentence in diagnostics().get("message", ""), "the reason")
+    assert "Traceback" in managed.output
+
+
+def test_an_error_of_ros_at_work_is_no_wrong_argument(graph: Graph) -> None:
+    body = """
+def start(self):
+    self.create_timer(0.1, self.fail)
+def fail(self):
+    raise rclpy_implementation.RCLError("at work")
+"""
+    process = graph.run(odd(body))
+    assert process.wait() == 1
+    assert "RCLError: at work" in process.output
+    assert "these arguments" not in process.output
+
+
 def test_a_model_that_is_missing_fails_the_configuration(graph: Graph) -> None:
     process = graph.start("inference", model="no_such_model", autostart="false")
     assert not change(graph, "inference", Transition.TRANSITION_CONFIGURE)
@@ -124,10 +211,30 @@ def test_a_state_of_an_hour_ago_moves_nobody(graph: Graph) -> None:
     stamp = messages.header(time.time_ns() - 3600 * 10**9, "")
     publisher.publish(EmotionState(header=stamp, label="angry", confidence=0.9))
     graph.start("behavior")
+    diagnostics = graph.diagnostics("behavior")
     shown = graph.collect(String, topics.BEHAVIOR, topics.LATCHED)
     graph.until(publisher.get_subscription_count, "the node")
+    graph.until(lambda: shown, "its behaviour")
     graph.pause(2.5)
+    graph.until(lambda: "states too old" in diagnostics(), "its diagnostics")
     assert [message.data for message in shown] == ["rest"]
+    assert diagnostics()["states too old"] == "0", "that one is latched"
+
+
+def test_states_of_a_computer_whose_clock_is_behind_are_told(graph: Graph) -> None:
+    graph.start("behavior")
+    diagnostics = graph.diagnostics("behavior")
+    publisher = graph.publisher(EmotionState, topics.EMOTION_STATE, topics.LATCHED)
+
+    def counted() -> int:
+        stamp = messages.header(time.time_ns() - 6 * 10**9, "")
+        publisher.publish(EmotionState(header=stamp, label="angry", confidence=0.9))
+        graph.pause(0.3)
+        return int(diagnostics().get("states too old", 0))
+
+    graph.until(lambda: counted() >= 2, "a count")
+    assert diagnostics()["level"] == "1"
+    assert "clocks" in diagnostics()["message"]
 
 
 def test_a_table_with_a_mistake_is_refused(graph: Graph, tmp_path: Path) -> None:

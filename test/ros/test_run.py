@@ -43,6 +43,8 @@ def test_interrupted_it_ends_cleanly(graph: Graph) -> None:
     [
         (["nothing.wav"], "No such file"),
         (["--microphone", "speech.wav"], "exclude each other"),
+        (["--device", "USB", "speech.wav"], "--device and FILE exclude each other"),
+        (["--demo", "--microphone", "--loop"], "give FILE too"),
         (["--device", "no such microphone"], "No input device is"),
         (["--model", "nothing", str(RECORDINGS / "03a05Wa.flac")], "has no readable manifest"),
         (["--hop", "1000", str(RECORDINGS / "03a05Wa.flac")], "0.05 to 60"),

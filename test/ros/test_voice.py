@@ -251,9 +251,72 @@ def test_ended_during_an_enrolment(
     assert "Exception" not in robot.process.output
 
 
-def test_a_voice_that_is_not_kept_fails_the_configuration(
-    graph: Graph, tmp_path: Path, model: Path
+@pytest.mark.parametrize(
+    ("kept", "sentence"),
+    [
+        (None, "No voice of the name 'anna' is kept"),
+        ('{"schema": 1}', "cannot be read"),
+        (
+            '{"schema": 1, "model_sha256": "", "neutral_logits": [0, 0, 0, 0], "windows": 9}',
+            "was enrolled with another model",
+        ),
+    ],
+    ids=["forgotten", "damaged", "of another model"],
+)
+def test_a_start_voice_that_is_none_is_told_and_the_robot_hears(
+    graph: Graph, tmp_path: Path, model: Path, neutral: Samples, kept: str | None, sentence: str
 ) -> None:
-    process = graph.start("inference", model=model, voice="anna", voices_folder=tmp_path)
+    if kept is not None:
+        (tmp_path / "voices").mkdir()
+        (tmp_path / "voices" / "anna.json").write_text(kept)
+    robot = Robot(graph, tmp_path, model=model, voice="anna", enroll_seconds=3.0)
+    diagnostics = graph.diagnostics("inference")
+    robot.hears(neutral[:80_000])
+    told = "The parameter voice has no effect"
+    graph.until(lambda: told in diagnostics().get("message", ""), "the warning")
+    assert diagnostics()["level"] == "1"
+    assert diagnostics()["voice"] == "unknown"
+    assert sentence in diagnostics()["message"]
+    assert sentence in robot.process.output
+    future = robot.begin("anna")
+    robot.hears(neutral)
+    graph.until(future.done, "the end of the enrolment")
+    graph.until(lambda: told not in diagnostics()["message"], "no warning any more")
+    assert diagnostics()["voice"] == "anna"
+
+
+def test_a_start_voice_of_a_model_without_a_baseline(
+    graph: Graph, tmp_path: Path, neutral: Samples
+) -> None:
+    tiny.bundle().save(tmp_path / "old")
+    robot = Robot(graph, tmp_path, model=tmp_path / "old", voice="anna")
+    robot.hears(neutral)
+    assert "The parameter voice has no effect: The model" in robot.process.output
+
+
+def test_a_start_voice_with_a_name_that_none_can_have_is_refused(graph: Graph, model: Path) -> None:
+    process = graph.start("inference", model=model, voice="../anna")
     assert process.wait() == 1
-    assert "No voice of the name 'anna' is kept" in process.output
+    assert "letters, digits" in process.output
+
+
+def test_who_wants_to_be_forgotten_is_not_enrolled(
+    graph: Graph, tmp_path: Path, model: Path, neutral: Samples
+) -> None:
+    robot = Robot(graph, tmp_path, model=model)
+    again = robot.begin("anna")
+    assert robot.call("forget_voice", "anna")[0], "before anything is kept, too"
+    graph.until(again.done, "an answer to who began it")
+    assert not again.result().success
+    first = robot.begin("anna")
+    robot.hears(neutral)
+    graph.until(first.done, "anna's voice")
+    future = robot.begin("anna")
+    assert not robot.call("forget_voice", "ben")[0]
+    assert "An enrolment is going on" in robot.call("enroll", "ben")[1]
+    assert robot.call("forget_voice", "anna")[0]
+    graph.until(future.done, "an answer to who began it")
+    assert not future.result().success
+    assert "its voice shall be forgotten" in future.result().message
+    robot.hears(neutral)
+    assert not list((tmp_path / "voices").iterdir())
