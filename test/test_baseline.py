@@ -424,6 +424,11 @@ def test_what_is_not_kept_is_told_with_what_is(voices):
     assert voices.name == "anna"
 
 
+def test_of_a_folder_that_cannot_be_looked_into_no_voice_is_kept(bundle, tmp_path):
+    with pytest.raises(VoiceNotKept):
+        voices_of(bundle, tmp_path / ("v" * 300)).load("anna")
+
+
 def test_only_the_voice_that_is_listened_to_is_reset(voices):
     enroll(voices, "anna")
     voices.check_listened("")

@@ -60,6 +60,17 @@ def test_help_of_each_command_has_an_example(ser_ros, command):
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("verb", "name", "wrong"), [("play", "BAG", "--rate"), ("record", "OUT", "--seconds")]
+)
+def test_the_usage_shows_the_order_that_works_with_topics(ser_ros, tmp_path, verb, name, wrong):
+    usage = ser_ros("bag", verb, "--help").stdout.splitlines()[0]
+    assert usage == f"usage: python -m ser_ros bag {verb} {name} [option ...]"
+    # It is understood: what is refused is the value.
+    done = ser_ros("bag", verb, tmp_path / "monday", wrong, "0", "--topics", "audio", "emotion")
+    refused(done, "bag: ")
+
+
 def test_the_version(ser_ros):
     done = ser_ros("--version")
     assert done.stdout.startswith("ser_ros ")
@@ -410,6 +421,25 @@ def test_whom_the_population_is_made_of_is_compared_with_the_others(ser_ros, tmp
     assert found[0] == found[1]
 
 
+def test_a_voice_that_is_the_whole_population_is_compared_with_nobody(ser_ros, tmp_path):
+    told = {"training": {"speakers": [], "held_out_speakers": ["emodb/03"]}}
+    known = replace(tiny.bundle(neutral_logits=(0.0, 1.0, 0.0, 0.0)), about=told)
+    known.save(tmp_path / "model")
+    head, *rows = (recordings_folder() / "manifest.csv").read_text().splitlines()
+    own = [f"{recordings_folder()}/{row}" for row in rows if ",03," in row]
+    assert len(own) == 4
+    (tmp_path / "m.csv").write_text("\n".join([head, *own]) + "\n")
+    words = ("--model", tmp_path / "model", *ORT, tmp_path / "m.csv", "--baseline")
+    refused(ser_ros("evaluate", *words, "enroll"), "nobody else there has a neutral clip")
+    assert ser_ros("evaluate", *words, "none").returncode == 0
+    # Whom the model has learned is no stranger: what the bundle tells is all there is.
+    learned = {"training": {"speakers": ["emodb/03"], "calibrated_on": ["emodb/03"]}}
+    replace(known, about=learned).save(tmp_path / "model")
+    done = ser_ros("evaluate", *words, "enroll")
+    assert done.returncode == 0, done.stderr
+    assert "not figures for unseen speakers" in done.stdout and "\nenroll" in done.stdout
+
+
 def test_nobody_is_enrolled_without_speakers(ser_ros, knowing, tmp_path):
     rows = ["path,emotion", *(f"{p},{e}" for p, e in NAMELESS)]
     (tmp_path / "m.csv").write_text("\n".join(rows) + "\n")
@@ -424,6 +454,16 @@ NAMELESS = [
     (recordings_folder() / f"03a05{code}.flac", emotion)
     for code, emotion in (("Wa", "angry"), ("Nd", "neutral"), ("Tc", "sad"), ("Fc", "happy"))
 ]
+
+
+def test_a_page_of_voices_that_were_learned_is_refused_before_anybody_waits(ser_ros, tmp_path):
+    about = {"training": {"speakers": ["emodb/03"]}}
+    replace(tiny.bundle(), about=about).save(tmp_path / "model")
+    manifest = recordings_folder() / "manifest.csv"
+    words = ("--model", tmp_path / "model", *ORT, "--results", tmp_path / "out")
+    done = ser_ros("evaluate", manifest, *words)
+    refused(done, "emodb/03")
+    assert done.stdout == ""
 
 
 @pytest.mark.train

@@ -54,7 +54,7 @@ def results():
     clean = opinions()
     curve = risk_coverage(clean.confidence, clean.correct)
     row = {"uar": interval(0.6), "lost": interval(0.05, 0.02), "no_speech": 3, "n": 400}
-    split = {"name": "fold 0", "kind": "fold", "clips": 400, "speakers": 24}
+    split = {"name": "fold 0", "kind": "fold", "clips": 400, "speakers": 24, "model": "ours"}
     split |= {"sha256": "0f", "began_with": "random weights"}
     split |= {"corpora": ["a", "b"], "learned_last": ["a", "b"], "learned_before": []}
     made = {
@@ -165,7 +165,10 @@ def test_what_was_not_measured_has_no_section(results):
     assert "## Speakers that the model has not heard" in page
     assert "## Calibration" not in page
     assert "tried" not in page
+    assert "| model |" not in page, "there are several"
     assert "![" not in page
+    one = markdown({**few, "splits": few["splits"][:1], "targets": []}, set())
+    assert "| model | ours, SHA-256 0f |" in one
     assert page.count("not measured") >= 7
 
 

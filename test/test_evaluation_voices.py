@@ -16,7 +16,14 @@ from ser_ros.audio import NETWORK_RATE
 from ser_ros.bundle import Bundle
 from ser_ros.corpora import Clip
 from ser_ros.errors.config import BadValue
-from ser_ros.evaluation.baseline import adapted, adapters_of, enrolment, population
+from ser_ros.evaluation.baseline import (
+    Adapter,
+    adapted,
+    adapters_of,
+    enrolment,
+    in_modes,
+    population,
+)
 from ser_ros.evaluation.clips import Heard, Item, items_of, subset
 from ser_ros.evaluation.judging import HeardClips, Task, judge, load, name_of
 from ser_ros.evaluation.listening import first, voices
@@ -162,12 +169,33 @@ def test_no_voice_is_a_part_of_the_population_that_it_is_compared_with():
     def told(made: Bundle) -> Any:
         return made.neutral_logits
 
-    among = adapters_of(bundle, told, NEUTRAL, pool)
+    among = adapters_of(bundle, told, NEUTRAL, pool, ["a/1", "a/2", "b/1"])
+    assert among is not None
     assert among("a/1") == (2.0,) * 4
     assert among("a/2") == (1.0,) * 4
     assert among("b/1") == (1.5,) * 4
-    assert adapters_of(bundle, told, NEUTRAL, pool[:1])("a/1") is None, "nobody else speaks"
-    assert adapters_of(bundle, told, NEUTRAL, None)("a/1") == bundle.neutral_logits
+    alone = adapters_of(bundle, told, NEUTRAL, pool[:1], ["a/1", "b/1"])
+    assert alone is not None and alone("b/1") is not None
+    assert alone("a/1") is None, "nobody else speaks"
+    assert adapters_of(bundle, told, NEUTRAL, pool[:1], ["a/1"]) is None
+    assert adapters_of(bundle, told, NEUTRAL, [], ["a/1"]) is None
+    of_the_bundle = adapters_of(bundle, told, NEUTRAL, None, ["a/1"])
+    assert of_the_bundle is not None and of_the_bundle("a/1") == bundle.neutral_logits
+
+
+def test_a_mode_is_scored_of_all_models_or_of_none():
+    some, others = speaker_of(6, "c/a"), [heard("x", "c/b", 0)]
+
+    def counting(_: str) -> Adapter:
+        return Counting()
+
+    assert list(in_modes([some, others], [counting, counting], NEUTRAL)) == [*MODES]
+    assert list(in_modes([others], [counting], NEUTRAL)) == [NONE, RUNNING], "nobody to enrol"
+    assert list(in_modes([some, others], [counting, None], NEUTRAL)) == [NONE]
+    found = in_modes([some, others], [counting, counting], NEUTRAL, seed=1)[RUNNING]
+    for clips, of_one in zip((some, others), found, strict=True):
+        alone = adapted(clips, RUNNING, counting, NEUTRAL, seed=1)
+        assert [h.logits.tolist() for h in of_one] == [h.logits.tolist() for h in alone]
 
 
 def test_who_has_no_adapter_is_heard_as_nobody():

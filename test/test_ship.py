@@ -48,9 +48,32 @@ def test_the_launch_file_names_parameters_that_exist() -> None:
     parameters = ast.literal_eval(values["PARAMETERS"])
     assert tuple(parameters) == NODES
     for name, own in parameters.items():
-        assert set(own) <= specs(name).keys()
-    arguments = [ast.literal_eval(key) for key in values["ARGUMENTS"].keys]
-    assert {key for own in parameters.values() for key in own} <= set(arguments)
+        assert set(own) <= specs(name).keys() | {"use_sim_time"}  # every node of ROS has it
+    arguments = values["ARGUMENTS"]
+    defaults = {
+        ast.literal_eval(key): ast.unparse(value.elts[0])
+        for key, value in zip(arguments.keys, arguments.values, strict=True)
+    }
+    # Not told, it overrides nothing of the parameter file.
+    assert {defaults[key] for own in parameters.values() for key in own} == {"''"}
+
+
+def test_the_launch_file_refuses_a_parameter_file_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What it imports comes with an installed ROS only; this function needs none of that.
+    tree = ast.parse((ROOT / "launch" / "ser.launch.py").read_text())
+    named = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    scope: dict[str, Any] = {"Path": Path}
+    function = ast.Module([named["_params_file"]], [])
+    exec(compile(function, "ser.launch.py", "exec"), scope)
+    assert "_params_file(told['params_file'])" in ast.unparse(named["_nodes"])
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").touch()
+    assert scope["_params_file"]("~/mine.yaml") == str(tmp_path / "mine.yaml")
+    for wrong in ("~/yours.yaml", str(tmp_path), ""):
+        with pytest.raises(RuntimeError, match="expected the path of a YAML file"):
+            scope["_params_file"](wrong)
 
 
 def test_the_launch_file_makes_a_description() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from trainings import rewrite, tiny_training
 
 from ser_ros.__main__ import main
 from ser_ros.bundle import Bundle
+from ser_ros.cli.train import print_figures
 from ser_ros.corpora import read_manifest
 from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.config import BadValue, NothingToScore
@@ -141,7 +143,9 @@ def test_what_a_study_could_not_do_is_told_before_it_trains(four_voices):
 def test_the_fold_that_chooses_the_epoch_is_another_than_is_held_out(four_voices):
     config = read_train_config(four_voices / "tiny.yaml", {"validation_fold": 1, "patience": 2})
     clips = read_manifest(four_voices / "manifest.csv")
-    clips += [replace(clip, fold=2, speaker=f"{clip.speaker}b") for clip in clips]
+    for clip in list(clips):  # as others said it
+        again = shutil.copy(clip.path, clip.path.with_name(f"again-{clip.path.name}"))
+        clips.append(replace(clip, path=Path(again), fold=2, speaker=f"{clip.speaker}b"))
     found = tasks_of(config, clips, four_voices / "run", corpora=[])
     chosen = [(task.config.held_out_fold, task.config.validation_fold) for task in found]
     assert chosen == [(0, 1), (1, 2), (2, 1)]
@@ -207,13 +211,27 @@ def test_from_clips_to_results_and_a_bundle_and_not_twice(folder, capsys):
     assert bundle.neutral_logits == pytest.approx(np.mean(populations, axis=0))
     assert bundle.about["training"]["speakers"] == ["emodb/08", "other/03"]
     assert bundle.about["training"]["held_out_speakers"] == []
+    assert bundle.about["training"]["calibrated_on"] == ["emodb/08", "other/03"]
+    assert list(bundle.about["metrics"]["unseen_speakers"]) == ["all", "emodb", "other"]
+    capsys.readouterr()
+    print_figures(bundle)
+    printed = capsys.readouterr().out
+    assert re.search(r"^all +n +8  uar 0\.\d{3}  ece 0\.\d{3}$", printed, re.M)
 
     made = {path: path.stat().st_mtime_ns for path in (folder / "run").glob("*/bundle/*")}
     assert len(made) == 2 * 5
     assert main(words) == 0
     assert {path: path.stat().st_mtime_ns for path in made} == made
     capsys.readouterr()
-    # Another setting is another study.
+    # A recording more makes another study, and so does another setting.
+    before = (folder / "manifest.csv").read_text()
+    soundfile.write(folder / "one-more.wav", np.zeros(16000), 16000)
+    *_, last = before.splitlines()
+    more = ",".join(["one-more.wav", *last.split(",")[1:]])
+    (folder / "manifest.csv").write_text(f"{before}{more}\n")
+    assert main(words) == 1
+    assert "name another folder with --run" in capsys.readouterr().err
+    (folder / "manifest.csv").write_text(before)
     assert main([*words[:-1], "epochs=2"]) == 1
     assert "name another folder with --run" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in made} == made
@@ -221,7 +239,8 @@ def test_from_clips_to_results_and_a_bundle_and_not_twice(folder, capsys):
 
 def test_the_command_says_what_is_wrong(folder, capsys):
     words = ["study", str(folder / "tiny.yaml"), "--out", str(folder / "out")]
-    assert main([*words, "--jobs", "0"]) == 1
+    with pytest.raises(SystemExit):
+        main([*words, "--jobs", "0"])
     assert "--jobs" in capsys.readouterr().err
     assert main([*words, "--folds"]) == 1
     assert "--figures-only" in capsys.readouterr().err

@@ -487,6 +487,22 @@ def test_a_validation_fold_calibrates_and_nobody_else_has_to(folder, caplog):
     every = config_of(folder, held_out_fold=None, epochs=1)
     assert run(every, folder / "four", folder / "every").calibration == Calibration()
     assert "Nobody is left to calibrate on" in caplog.text
+    # A last stage on everybody: what is known of strangers is what the one before it told.
+    last = replace(every, weights=str(folder / "bundle"))
+    whole = run(last, folder / "five", folder / "whole")
+    assert whole.sha256 != bundle.sha256
+    assert whole.calibration == bundle.calibration
+    assert whole.neutral_logits == bundle.neutral_logits
+    assert "as the model begun with has them" in caplog.text
+    assert whole.training["calibrated_on"] == ["emodb/09"]
+    assert whole.training["held_out_speakers"] == []
+    assert acquaintance(whole, [clip_of("emodb/03")]).seen == ["emodb/03"]
+    metrics = whole.about["metrics"]
+    assert bundle.sha256 in metrics.pop("of") and metrics == bundle.about["metrics"]
+    # Of one that tells other emotions apart, nothing is taken.
+    other = replace(last, labels=("angry", "sad"))
+    other = run(other, folder / "six", folder / "other")
+    assert other.calibration == Calibration() and "metrics" not in other.about
 
 
 def test_one_voice_gives_a_threshold_for_its_own_temperature():

@@ -124,7 +124,7 @@ def test_the_carried_configurations_are_understood():
     # The carried model's last stage goes on from a model for the same images.
     carried = configs["densenet121"]
     assert (carried.features, carried.weights) == (configs["study"].features, "densenet121")
-    assert carried.held_out_fold == 0
+    assert carried.held_out_fold is None
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rich.progress
+import soundfile
 from programs import ROOT
 from rich.console import Console
 from trainings import config_of, no_file_beyond, recordings_of, tiny_training
@@ -135,6 +136,15 @@ def test_a_checkpoint_of_another_training_is_refused_and_left(folder):
     for others in (recordings[:-1], [*elsewhere, *recordings[1:]]):
         with pytest.raises(CheckpointMismatch, match="list of clips trained on"):
             loop.train(config, others, folder / "run")
+    noises = folder / "noises"
+    noises.mkdir()
+    for name in "abcde":
+        soundfile.write(noises / f"{name}.wav", np.full(16000, 0.1), 16000)
+    heard = replace(config, augment=replace(config.augment, noise=0.5))
+    noisy = loop.train(replace(heard, noise_folder=str(noises)), recordings, folder / "noisy")
+    assert noisy.views
+    with pytest.raises(CheckpointMismatch, match="list of noises or rooms"):
+        loop.train(heard, recordings, folder / "noisy")
     assert (folder / "run" / CHECKPOINT).read_bytes() == kept
     aside = replace(config, name="other", workers=0, tensorboard=True, description="x")
     loop.train(aside, recordings, folder / "run")  # these decide nothing
@@ -173,9 +183,11 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(folder):
         limits[0].__exit__(None, None, None)
     assert "\n" not in str(caught.value)
     assert [p.name for p in (folder / "run").iterdir() if p.is_file()] == [CHECKPOINT]
-    history: list = []
-    loop.train(config, recordings, folder / "run", ended=history.extend)
-    assert [epoch.number for epoch in history] == [1, 2]
+    told: list[list[int]] = []
+    loop.train(
+        config, recordings, folder / "run", ended=lambda h: told.append([e.number for e in h])
+    )
+    assert told == [[1], [1, 2]], "what it may have been ended before telling is told again"
 
 
 def test_a_loss_that_is_no_number_stops_the_training(folder, monkeypatch):

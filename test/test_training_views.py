@@ -93,6 +93,9 @@ def test_recorded_rooms_are_another_set_of_views_for_other_recordings(folder):
     paths, count = made(config, folder)
     assert count == 4
     assert len(list((folder / "views").glob("rooms-*/*.wav"))) == 1
+    shutil.copytree(folder / "rooms", folder / "moved" / "rooms")
+    moved = augmented(config_of(folder), room=1.0, room_folder="moved/rooms")
+    assert made(moved, folder)[0] == paths, "wherever they lie"
     shutil.copy(folder / "rooms" / "hall" / "a.flac", folder / "rooms" / "b.flac")
     assert not set(made(config, folder)[0]) & set(paths)
     (folder / "rooms" / "c.wav").write_text("no sound")

@@ -78,7 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--manifest",
         type=Path,
         metavar="CSV",
-        help="write what can be trained on, with folds that share no speaker",
+        help="write what can be trained on, with folds that share no speaker; needs the extra "
+        "train",
     )
     check.add_argument(
         "--folds", type=positive, metavar="N", help="make N new folds for the manifest (5)"

@@ -9,13 +9,13 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-from ser_ros.bundle import Bundle, find_bundle
+from ser_ros.bundle import Bundle
+from ser_ros.cli.evaluate_model import Evaluation
 from ser_ros.cli.evaluate_text import (
+    Found,
     print_baseline,
     print_conditions,
     print_no_speech,
@@ -23,32 +23,25 @@ from ser_ros.cli.evaluate_text import (
 )
 from ser_ros.cli.options import add_model_arguments, positive, typed
 from ser_ros.corpora import Clip, read_manifest
-from ser_ros.errors.config import BadManifest, BadValue, NobodyToEnroll, NothingToScore
-from ser_ros.errors.models import NoBaseline
+from ser_ros.errors.config import BadManifest, BadValue, NothingToScore, SpeakersInTraining
 from ser_ros.evaluation import baseline
-from ser_ros.evaluation.calibration import mean_probabilities
-from ser_ros.evaluation.clips import Heard, Item, items_of
+from ser_ros.evaluation.clips import Item, items_of
 from ser_ros.evaluation.conditions import CONDITIONS, NOISES, Condition, conditions
-from ser_ros.evaluation.judging import HeardClips, Task, classifier_of, judge
+from ser_ros.evaluation.judging import HeardClips, Task
 from ser_ros.evaluation.measure import measure
 from ser_ros.evaluation.provenance import origin
 from ser_ros.evaluation.results import finite
-from ser_ros.evaluation.seen import acquaintance, calibrated_on, knows_noises
-from ser_ros.evaluation.silence import claimed, silent_items
+from ser_ros.evaluation.seen import acquaintance, knows_noises
 from ser_ros.evaluation.splits import FOLD, Split
-from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
+from ser_ros.evaluation.tables import summaries, summary
 from ser_ros.files import write_text
-from ser_ros.labels import NEUTRAL
 from ser_ros.report.files import report_files
 from ser_ros.report.folder import PAGE, check_place
-from ser_ros.runtime import chosen
-from ser_ros.voices import ENROLL, MODES, NONE
+from ser_ros.voices import MODES
 
 HELP = "score a model on labelled recordings"
 EXAMPLE = """  python -m ser_ros evaluate recordings/manifest.csv --json scores.json
   python -m ser_ros evaluate manifest.csv --fold 0 --conditions --noise-folder noises --jobs 2"""
-
-Found = dict[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,10 +101,12 @@ def run(options: argparse.Namespace) -> int:
     clips = _clips(options)
     if options.report:
         check_place(options.report)
-    evaluation = _Evaluation(options)
+    evaluation = Evaluation(options)
     task, bundle = evaluation.task, evaluation.classifier.bundle
     changed = _conditions(options, bundle)
     items = items_of(clips, bundle.labels)
+    if options.results:  # before anybody waits
+        _check_unknown(bundle, clips)
     judged = _heard(options, evaluation, items)
 
     found: Found = {}
@@ -148,10 +143,6 @@ def run(options: argparse.Namespace) -> int:
     if options.no_speech:
         found["no_speech"] = evaluation.no_speech(options.no_speech)
         print_no_speech(found["no_speech"])
-    if options.results:
-        _write_results(options, task, clips)
-    if options.report:
-        _write_report(options, task, items)
     if options.json:
         how = {
             "model": bundle.name,
@@ -162,6 +153,10 @@ def run(options: argparse.Namespace) -> int:
         }
         content = finite({**scores, **how, **told, **groups, **found})
         write_text(Path(options.json), json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    if options.report:
+        _write_report(options, task, items)
+    if options.results:
+        _write_results(options, task, clips)
     return 1 if judged.unreadable else 0
 
 
@@ -176,6 +171,13 @@ def _clips(options: argparse.Namespace) -> list[Clip]:
     return inside
 
 
+def _check_unknown(bundle: Bundle, clips: list[Clip]) -> None:
+    """Raises `SpeakersInTraining` for a model that has learned some of the speakers."""
+    known = acquaintance(bundle, clips).seen
+    if known:
+        raise SpeakersInTraining(bundle.folder or bundle.name, known)
+
+
 def _conditions(options: argparse.Namespace, bundle: Bundle) -> list[Condition]:
     """Return the conditions that are asked for; of noises, those that the model has not heard."""
     folder = options.noise_folder
@@ -188,7 +190,7 @@ def _conditions(options: argparse.Namespace, bundle: Bundle) -> list[Condition]:
 
 
 def _heard(
-    options: argparse.Namespace, evaluation: _Evaluation, items: Sequence[Item]
+    options: argparse.Namespace, evaluation: Evaluation, items: Sequence[Item]
 ) -> HeardClips:
     """Hear the clips, and say which cannot be read. Raises `ManifestError` or `VoiceError`."""
     if options.baseline and items:  # before anybody waits; what is heard tells it again
@@ -207,9 +209,10 @@ def _heard(
 def _write_results(options: argparse.Namespace, task: Task, clips: list[Clip]) -> None:
     name = "all" if options.fold is None else f"fold-{options.fold}"
     words = ["python", "-m", "ser_ros", "evaluate", options.manifest]
-    for option in ("fold", "model", "noise_folder", "seed", "results"):
+    unless = {"fold": None, "model": "", "noise_folder": None, "seed": 0, "results": None}
+    for option, default in unless.items():
         value = getattr(options, option)
-        if value not in (None, "", 0) or (option == "fold" and value is not None):
+        if value != default:
             words += [f"--{option.replace('_', '-')}", value]
     words += ["--runtime", task.runtime]
     with ExitStack() as stack:
@@ -234,73 +237,3 @@ def _write_report(options: argparse.Namespace, task: Task, items: Sequence[Item]
     scored = [item.clip for item in items]
     report_files(task, scored, Path(options.manifest), told, options.report, options.jobs)
     print(f"\nThe report is {options.report / PAGE}.")
-
-
-class _Evaluation:
-    """A model, and how it is asked."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.task = task = Task(
-            find_bundle(options.model), runtime=chosen(options.runtime), threads=options.threads
-        )
-        self.work = options.work
-        self.jobs, self.seed = options.jobs, options.seed
-        self.manifest = options.manifest
-        self.classifier = classifier_of(task)
-        self.neutral = self.classifier.bundle.labels.index(NEUTRAL)
-
-    def judge(self, task: Task, items: Any) -> HeardClips:
-        return judge(task, items, self.work, self.jobs, f"judging, {task.condition.name}")
-
-    def opinions(self, heard: list[Heard]) -> Opinions:
-        temperature = self.classifier.calibration.temperature
-        said = mean_probabilities([h.logits for h in heard], temperature)
-        return Opinions(self.classifier.labels, heard, said, self.seed)
-
-    def check_baseline(self, items: Sequence[Item | Heard], wanted: str) -> None:
-        """Raises `NoBaseline` or `NobodyToEnroll` for a mode that cannot be scored."""
-        if wanted != NONE:
-            baseline.make_adapter(self.classifier.bundle)
-        if wanted == ENROLL and not baseline.enrolment(items, self.neutral):
-            raise NobodyToEnroll(self.manifest)
-
-    def baselines(self, heard: list[Heard], wanted: str) -> tuple[Opinions, Found]:
-        """Return what is said in the mode that is wanted, and all modes on the same clips."""
-        self.check_baseline(heard, wanted)  # again: no speech may have been heard
-        bundle = self.classifier.bundle
-        # Whom the bundle's own population is made of is compared with the others here.
-        known = {h.clip.speaker for h in heard} & {*calibrated_on(bundle)}
-        adapter_of: baseline.AdapterOf | None = None
-        with suppress(NoBaseline):
-            learned = {*acquaintance(bundle, [h.clip for h in heard]).seen}
-            pool = [h for h in heard if h.clip.speaker not in learned] if known else None
-            adapter_of = baseline.adapters_of(bundle, baseline.make_adapter, self.neutral, pool)
-        enrolled = bool(baseline.enrolment(heard, self.neutral))
-        said = {
-            mode: self.opinions(baseline.adapted(heard, mode, adapter_of, self.neutral, self.seed))
-            for mode in baseline.modes([adapter_of], enrolled)
-        }
-        return said[wanted], {m: gained_in(said[NONE], s) for m, s in said.items()}
-
-    def conditions(
-        self, heard: list[Heard], items: Sequence[Item], changed: Sequence[Condition]
-    ) -> Found:
-        """Return what is lost under each condition, on the clips that can be read."""
-        clean = self.opinions(heard)
-        found = {"clean": lost_in(clean, clean)}
-        there = {h.clip.path for h in heard}
-        same = [item for item in items if item.clip.path in there]
-        for condition in changed:
-            again = self.judge(replace(self.task, condition=condition), same)
-            found[condition.name] = lost_in(clean, self.opinions(again.heard))
-        return found
-
-    def no_speech(self, folder: Path) -> Found:
-        with ExitStack() as stack:
-            made = self.work or stack.enter_context(tempfile.TemporaryDirectory())
-            held_out = knows_noises(self.classifier.bundle, folder)
-            items = silent_items(folder, Path(made) / "no-speech", self.seed, held_out)
-            heard = self.judge(self.task, items).heard
-        calibration = self.classifier.calibration
-        said = (calibration.temperature, calibration.uncertain_below)
-        return claimed(heard, [said] * len(heard), self.seed)

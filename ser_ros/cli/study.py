@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ser_ros.cli.options import typed
-from ser_ros.cli.train import changes_of, require_extra
+from ser_ros.cli.options import positive, typed
+from ser_ros.cli.train import changes_of, check_place, require_extra
 from ser_ros.errors.config import BadValue
 
 HELP = (
@@ -17,6 +17,8 @@ EXAMPLE = """  python -m ser_ros study config/train/study.yaml --out models \\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    # After --folds the configuration would be one of these.
+    parser.usage = "%(prog)s CONFIG --out DIR [option ...]"
     parser.add_argument("config", help="YAML file, see config/train")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder for RESULTS.md, its pictures and the bundle"
@@ -45,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="an earlier study's --run: each training begins with what the same one made there",
     )
-    parser.add_argument("--jobs", type=int, default=1, help="trainings side by side (1)")
+    parser.add_argument("--jobs", type=positive, default=1, help="trainings side by side (1)")
     parser.add_argument(
         "--folds", type=int, nargs="*", metavar="N", help="only these folds, for a first look"
     )
@@ -64,14 +66,16 @@ def run(options: argparse.Namespace) -> int:
     from ser_ros.evaluation.measure import measure
     from ser_ros.evaluation.splits import FOLD
     from ser_ros.training import study
+    from ser_ros.training.checks import checked
     from ser_ros.training.config import read_train_config
     from ser_ros.training.run import clips_of
+    from ser_ros.training.start import origin
     from ser_ros.training.tasks import final_task, tasks_of
 
-    if options.jobs < 1:
-        raise BadValue("--jobs", options.jobs, "1 or more")
     config = read_train_config(options.config, changes_of(options.set))
     folder = options.run or Path("runs") / f"{config.name}-study"
+    if not options.figures_only:
+        check_place(options.out / config.name)
     clips, views = clips_of(config), folder / "views"
     adapt = None
     if options.adapt:
@@ -83,6 +87,8 @@ def run(options: argparse.Namespace) -> int:
         expected = "a fold, for the temperature of the final model, or --figures-only"
         raise BadValue("--folds", options.folds, expected)
     final = None if options.figures_only else final_task(config, folder, options.begin)
+    if final is not None:  # what it would be refused for, too
+        checked(final.config, clips, origin(final.config), final.folder.name)
     study.train_all(tasks, views, options.jobs)
     results = measure(
         study.splits_of(tasks, clips),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from ser_ros.bundle import Bundle
+from ser_ros.bundle import MANIFEST, Bundle
 from ser_ros.errors.config import BadValue, UnknownKey
 from ser_ros.errors.machine import MissingExtra
 from ser_ros.errors.training import CheckpointThere
@@ -83,14 +83,23 @@ def run(options: argparse.Namespace) -> int:
     views = options.views or (folder if options.run else _RUNS) / "views"
     if out.exists() and not options.force:
         raise BadValue("--out", str(out), "a folder that does not exist yet, or --force with it")
+    check_place(out)
     checkpoint = folder / CHECKPOINT
     if checkpoint.exists() and not options.resume and not options.force:
         raise CheckpointThere(checkpoint)
     if options.resume and not checkpoint.exists():
         _log.info("There is no '%s' to go on from: a training begins.", checkpoint)
-    _print(train(config, folder, out, views, options.resume))
+    print_figures(train(config, folder, out, views, options.resume))
     print(f"The bundle is in {out}.")
     return 0
+
+
+def check_place(out: Path) -> None:
+    """Raises `BadValue` where a bundle would replace what is no bundle."""
+    if (out / MANIFEST).is_file() or not out.exists():
+        return
+    if not out.is_dir() or any(out.iterdir()):
+        raise BadValue("--out", str(out), "a new folder, or a bundle to replace; this is neither")
 
 
 def require_extra() -> None:
@@ -100,14 +109,18 @@ def require_extra() -> None:
             raise MissingExtra(module, "train")
 
 
-def _print(bundle: Bundle) -> None:
+def print_figures(bundle: Bundle) -> None:
+    """Print what a bundle tells of its figures, and whose they are."""
     metrics = bundle.about.get("metrics")
     if metrics is None:
         print("No clip was held out, so there are no figures.")
         return
+    if "of" in metrics:
+        print(f"No clip was held out. Figures of {metrics['of']}, before everybody was learned:")
     print(f"Figures of: {metrics['split']}.")
-    for name, found in metrics["held_out"].items():
-        print(f"{name:12} n {found['n']:5}  uar {found['uar']:.3f}  ece {found['ece']:.3f}")
+    for name, found in (metrics.get("held_out") or metrics.get("unseen_speakers") or {}).items():
+        ece = "-" if found["ece"] is None else f"{found['ece']:.3f}"  # no speech was heard
+        print(f"{name:12} n {found['n']:5}  uar {found['uar']:.3f}  ece {ece}")
 
 
 def changes_of(texts: Iterable[str]) -> dict[str, object]:

@@ -7,7 +7,7 @@ clips are scored in all three modes, so that a difference is the baseline's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Protocol
@@ -125,12 +125,17 @@ def population(heard: Sequence[Heard], neutral: int | None) -> tuple[float, ...]
 
 
 def adapters_of(
-    bundle: Bundle, make: MakeAdapter, neutral: int | None, pool: Sequence[Heard] | None
-) -> AdapterOf:
-    """Return what gives the adapter of each speaker. Raises `NoBaseline`.
+    bundle: Bundle,
+    make: MakeAdapter,
+    neutral: int | None,
+    pool: Sequence[Heard] | None,
+    speakers: Iterable[str],
+) -> AdapterOf | None:
+    """Return what gives the adapter of each of some speakers. Raises `NoBaseline`.
 
     The speaker is compared with the population of a `pool` of clips, as far as others speak in it:
-    no voice is a part of what it is compared with. Without a pool it is that of the bundle.
+    no voice is a part of what it is compared with. Without a pool it is that of the bundle. None
+    where none of the speakers has anybody to be compared with.
     """
     own = make(bundle)
 
@@ -142,14 +147,32 @@ def adapters_of(
         found = population(others, neutral)
         return None if found is None else make(replace(bundle, neutral_logits=found))
 
-    return of
+    return of if any(of(speaker) is not None for speaker in {*speakers}) else None
 
 
-def modes(adapters: Sequence[AdapterOf | None], enrolled: bool) -> tuple[str, ...]:
-    """Return the modes that can be scored, where somebody can be `enrolled` or nobody."""
+def in_modes(
+    heard: Sequence[Sequence[Heard]],
+    adapters: Sequence[AdapterOf | None],
+    neutral: int | None,
+    seed: int = 0,
+) -> dict[str, list[list[Heard]]]:
+    """Return what is scored in each mode that can be: the same clips in all, of each model.
+
+    `heard` are each model's clips, `adapters` what gives its adapters. `NONE` is always there;
+    `ENROLL` where somebody can be enrolled.
+    """
+    wanted: tuple[str, ...] = MODES
     if None in adapters:
-        return (NONE,)
-    return MODES if enrolled else tuple(mode for mode in MODES if mode != ENROLL)
+        wanted = (NONE,)
+    elif not any(enrolment(clips, neutral) for clips in heard):
+        wanted = tuple(mode for mode in MODES if mode != ENROLL)
+    return {
+        mode: [
+            adapted(clips, mode, adapter_of, neutral, seed)
+            for clips, adapter_of in zip(heard, adapters, strict=True)
+        ]
+        for mode in wanted
+    }
 
 
 def adapted(

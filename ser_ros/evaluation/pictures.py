@@ -168,9 +168,10 @@ def _conditions(figure: Figure, results: Results) -> None:
         xytext=(0, 12),
         textcoords="offset points",
     )
-    left.axhline(0.25, color=GREY, linewidth=0.8, linestyle=":")
-    right.axhline(0.25, color=GREY, linewidth=0.8, linestyle=":")
-    left.annotate("chance", (0.02, 0.255), xycoords=("axes fraction", "data"), color=GREY)
+    chance = 1 / len(results["labels"])
+    left.axhline(chance, color=GREY, linewidth=0.8, linestyle=":")
+    right.axhline(chance, color=GREY, linewidth=0.8, linestyle=":")
+    left.annotate("chance", (0.02, chance + 0.005), xycoords=("axes fraction", "data"), color=GREY)
 
 
 def _listening(figure: Figure, results: Results) -> None:

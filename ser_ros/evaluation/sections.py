@@ -60,6 +60,7 @@ def head(results: Results) -> str:
         "|---|---|",
         f"| command | `{about['command'] or 'not told'}` |",
         f"| commit | {about['commit']} |",
+        *_model_row(splits),
         f"| split | {_split_sentence(splits)} |",
         f"| seed | {about['seed']} |",
         f"| runtime | {about['runtime']} |",
@@ -68,6 +69,13 @@ def head(results: Results) -> str:
     ]
     lines += [f"\n{note}" for note in results.get("notes", [])]
     return "\n".join(lines)
+
+
+def _model_row(splits: Sequence[Results]) -> list[str]:
+    """Return whose figures these are, where one model has all of them."""
+    if len(splits) != 1:
+        return []
+    return [f"| model | {splits[0]['model']}, SHA-256 {splits[0]['sha256']} |"]
 
 
 def _split_sentence(splits: Sequence[Results]) -> str:
@@ -245,10 +253,17 @@ def _baseline(results: Results) -> str:
         "## Knowing the voice\n\n"
         "The same clips in all modes: `enroll` knows up to three neutral clips of the speaker, "
         "which are scored in none of them; `running` knows what it has heard of the speaker so "
-        "far, in a random order. What either knows is compared with the neutral speech of other "
-        "voices that were not learned. Mean UAR of the corpora.\n\n"
+        f"far, in a random order. {_compared(results)} Mean UAR of the corpora.\n\n"
         + _table(("voice baseline", "clips", "UAR", "UAR gained"), rows)
     )
+
+
+def _compared(results: Results) -> str:
+    """Return what a voice's neutral speech was compared with."""
+    told = "What either knows is compared with the neutral speech of other voices that were not "
+    if len(results["splits"]) == 1:
+        return f"{told}learned."
+    return f"{told}learned, as the models of the other splits heard it."
 
 
 SECTIONS: dict[str, Callable[[Results], str]] = {

@@ -5,12 +5,15 @@ It is read from what the manifest of a bundle tells of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ser_ros.bundle import Bundle
 from ser_ros.corpora import Clip
+
+UNNAMED = "unnamed"
+"""What a manifest calls the clips of no corpus."""
 
 _SHOWN = 6
 """Speakers that a sentence names."""
@@ -48,22 +51,28 @@ class Acquaintance:
 
 def acquaintance(bundle: Bundle, clips: Sequence[Clip]) -> Acquaintance:
     """Compare the speakers of clips with those that the bundle was trained on."""
-    speakers = {clip.speaker for clip in clips if clip.speaker}
     nameless = any(not clip.speaker for clip in clips)
     learned = trained_on(bundle, clips)
     if learned is None:
         return Acquaintance([], True)
-    seen = learned | speakers & {*chose_the_epoch(bundle)}
-    fitted = bool(speakers & {*calibrated_on(bundle)})
-    return Acquaintance(sorted(seen), nameless, fitted)
+    seen = learned | {clip.speaker for clip in clips} & {*chose_the_epoch(bundle)} - {""}
+    return Acquaintance(sorted(seen), nameless, bool(fitted_on(bundle, clips)))
 
 
 def trained_on(bundle: Bundle, clips: Sequence[Clip]) -> set[str] | None:
     """Return the speakers of clips whom the bundle learned; None where its manifest does not tell.
 
     A manifest names these (`speakers`), or those of its corpora that it was not trained on
-    (`held_out_speakers`); of a corpus that it does not name it has heard nobody.
+    (`held_out_speakers`); of a corpus that it does not name it has heard nobody. Of a corpus of
+    which it learned clips without a speaker, it does not tell.
     """
+    known = _named(bundle, clips)
+    if not known and nameless_in(bundle) & {clip.corpus or UNNAMED for clip in clips}:
+        return None
+    return known
+
+
+def _named(bundle: Bundle, clips: Sequence[Clip]) -> set[str] | None:
     training = bundle.training
     if isinstance(training.get("speakers"), list):
         return {clip.speaker for clip in clips} & {*training["speakers"]} - {""}
@@ -76,6 +85,12 @@ def trained_on(bundle: Bundle, clips: Sequence[Clip]) -> set[str] | None:
     return {clip.speaker for clip in clips if clip.corpus in corpora} - {"", *held}
 
 
+def nameless_in(bundle: Bundle) -> set[str]:
+    """Return the corpora of which the bundle learned clips without a speaker."""
+    told = bundle.training.get("nameless_in")
+    return {*told} if isinstance(told, list) else set()
+
+
 def chose_the_epoch(bundle: Bundle) -> list[str]:
     """Return the speakers that chose the bundle's epoch, or that of one it began with."""
     told = bundle.training.get("validation_speakers")
@@ -86,6 +101,11 @@ def calibrated_on(bundle: Bundle) -> list[str]:
     """Return who gave the bundle its temperature and its population, as far as that is told."""
     told = bundle.training.get("calibrated_on", bundle.training.get("held_out_speakers"))
     return told if isinstance(told, list) else []
+
+
+def fitted_on(bundle: Bundle, clips: Iterable[Clip]) -> set[str]:
+    """Return the speakers of clips who gave the bundle its temperature and its population."""
+    return {clip.speaker for clip in clips} & {*calibrated_on(bundle)} - {""}
 
 
 def noises_of(bundle: Bundle) -> list[str]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ser_ros.bundle import Bundle
 from ser_ros.evaluation.calibration import cross_fitted, even_weights, fit_temperature
 from ser_ros.evaluation.clips import Heard, Item, corpora_of, speakers_of, truth_of
-from ser_ros.evaluation.seen import calibrated_on
+from ser_ros.evaluation.seen import fitted_on
 from ser_ros.evaluation.splits import FOLD, Split
 
 
@@ -87,9 +87,8 @@ def _others(side: Side, alike: Sequence[Side]) -> list[Side]:
 
 def _fitted_on(side: Side) -> bool:
     """Whether the temperature in the bundle was fitted on clips that are scored here."""
-    training = side.bundle.training
-    speakers = {*calibrated_on(side.bundle)} & {*speakers_of(side.heard)}
-    corpus = training.get("settings", {}).get("held_out_corpus")
+    speakers = fitted_on(side.bundle, [h.clip for h in side.heard])
+    corpus = side.bundle.training.get("settings", {}).get("held_out_corpus")
     return bool(speakers) or (bool(corpus) and corpus in corpora_of(side.heard))
 
 

@@ -31,6 +31,7 @@ from ser_ros.evaluation.clips import (
     Heard,
     Item,
     items_of,
+    speakers_of,
     subset,
 )
 from ser_ros.evaluation.conditions import CLEAN, CONDITIONS, NOISES, Condition, conditions
@@ -41,6 +42,7 @@ from ser_ros.evaluation.sides import Side, set_temperature, strangers_to
 from ser_ros.evaluation.splits import CORPUS, FOLD, Split, check_splits
 from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
 from ser_ros.labels import NEUTRAL
+from ser_ros.voices import NONE
 
 LIMIT = 300
 """Clips of each corpus that are heard under each condition."""
@@ -228,23 +230,20 @@ class Study:
         }
 
     def _modes(self, sides: Sequence[Side], make: MakeAdapter | None) -> dict[str, Any]:
-        rows: dict[str, Any] = {}
         neutral = self.sides[0].bundle.labels.index(NEUTRAL)
         adapters: list[AdapterOf | None] = [None] * len(sides)
         if make is not None:
             with suppress(NoBaseline):  # labels of the user's own may have no neutral
                 adapters = [
-                    baseline.adapters_of(side.bundle, make, neutral, strangers_to(side, sides))
+                    baseline.adapters_of(
+                        side.bundle,
+                        make,
+                        neutral,
+                        strangers_to(side, sides),
+                        speakers_of(side.heard),
+                    )
                     for side in sides
                 ]
-        none: Opinions | None = None
-        enrolled = any(baseline.enrolment(side.heard, neutral) for side in sides)
-        for mode in baseline.modes(adapters, enrolled):
-            heard = [
-                baseline.adapted(side.heard, mode, adapter_of, neutral, self.seed)
-                for side, adapter_of in zip(sides, adapters, strict=True)
-            ]
-            found = self.opinions(sides, heard)
-            none = none or found
-            rows[mode] = gained_in(none, found)
-        return rows
+        heard = baseline.in_modes([side.heard for side in sides], adapters, neutral, self.seed)
+        said = {mode: self.opinions(sides, clips) for mode, clips in heard.items()}
+        return {mode: gained_in(said[NONE], found) for mode, found in said.items()}

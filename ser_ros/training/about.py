@@ -10,7 +10,7 @@ from ser_ros import __version__
 from ser_ros.bundle import Bundle
 from ser_ros.corpora import Clip
 from ser_ros.corpora.clips import LICENCES
-from ser_ros.evaluation.seen import chose_the_epoch, noises_of
+from ser_ros.evaluation.seen import UNNAMED, chose_the_epoch, nameless_in, noises_of
 from ser_ros.training.config import RANDOM, TrainConfig
 from ser_ros.training.split import Parts
 
@@ -29,7 +29,7 @@ def about(
     """
     used = [clip for clip in parts.training if config.learned.index(clip.emotion) is not None]
     corpora: dict[str, dict[str, Any]] = {
-        name or "unnamed": {
+        name or UNNAMED: {
             "clips": sum(clip.corpus == name for clip in used),
             "speakers": len({clip.speaker for clip in used if clip.corpus == name} - {""}),
             "licence": _licence_of([clip for clip in used if clip.corpus == name]),
@@ -46,9 +46,10 @@ def about(
             "corpora": corpora,
             "noises": noises_told(config, began),
             **_voices(_speakers(used), parts, config, began),
+            "nameless_in": _nameless(used, began),
             "began_with": began_with,
             "validation_speakers": _choosers(parts, began),
-            "calibrated_on": _speakers(_known(config, parts.validation or parts.held)),
+            "calibrated_on": _speakers(_known(config, parts.calibrating)),
             "settings": config.deciding(),
             "ser_ros": __version__,
         },
@@ -76,6 +77,12 @@ def _voices(
         speakers = sorted({*speakers, *told})
     held = [] if config.split == RANDOM else _speakers(parts.held)
     return {"speakers": speakers, "held_out_speakers": held}
+
+
+def _nameless(used: Sequence[Clip], began: Bundle | None) -> list[str]:
+    """Return the corpora of which it learned, here or in a training before, who has no name."""
+    told = set() if began is None else nameless_in(began)
+    return sorted({*(clip.corpus or UNNAMED for clip in used if not clip.speaker), *told})
 
 
 def _choosers(parts: Parts, began: Bundle | None) -> list[str]:

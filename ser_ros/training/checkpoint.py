@@ -45,6 +45,8 @@ class State:
     """What is known of the voices, where the network learns to hear known ones."""
     began_with: str = ""
     """As `start.Beginning` tells it."""
+    views: str = ""
+    """What the views that it is shown are called by: noises and rooms are a part of it."""
 
 
 def save(path: Path, config: TrainConfig, state: State, clips: str) -> None:
@@ -53,6 +55,7 @@ def save(path: Path, config: TrainConfig, state: State, clips: str) -> None:
         "config": config.deciding(),
         "began_with": state.began_with,
         "clips": clips,
+        "views": state.views,
         "history": [vars(epoch) for epoch in state.history],
         "network": state.network.state_dict(),
         "optimiser": state.optimiser.state_dict(),
@@ -114,3 +117,10 @@ def found_in(
         # Their voices may be those that are held out here.
         raise CheckpointMismatch(path, "list of clips trained on", "another", "as in the manifest")
     return content
+
+
+def check_views(path: Path, content: dict[str, Any], views: str) -> None:
+    """Raises `CheckpointMismatch` for a checkpoint of other noises or rooms than `views` tells."""
+    if content.get("views", views) != views:
+        what = "list of noises or rooms"
+        raise CheckpointMismatch(path, what, "another", "as in `noise_folder` and `room_folder`")

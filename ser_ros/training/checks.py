@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ser_ros.bundle import Bundle
 from ser_ros.corpora import Clip
 from ser_ros.corpora.noises import recordings_in
 from ser_ros.errors.audio import UnreadableFile
-from ser_ros.errors.config import NothingToScore, SpeakersInTraining
+from ser_ros.errors.config import BadManifest, NothingToScore, SpeakersInTraining
 from ser_ros.errors.training import EmptyClass
 from ser_ros.evaluation.seen import acquaintance, trained_on
 from ser_ros.training.config import RANDOM, TrainConfig
@@ -39,15 +40,37 @@ def checked(config: TrainConfig, clips: Sequence[Clip], began: Bundle | None, na
         for clip in known:
             if not clip.path.is_file():
                 raise UnreadableFile(clip.path, "No such file")
+    check_apart(config, parts)
     if began is not None:
-        check_beginning(config, parts, began)
+        doubt = check_beginning(config, parts, began)
+        parts = replace(parts, described=f"{parts.described}{doubt}")
     for needed in (*config.noise_folders, *filter(None, [config.room_folder])):
         recordings_in(needed)
     return parts
 
 
-def check_beginning(config: TrainConfig, parts: Parts, began: Bundle) -> None:
-    """Raises `SpeakersInTraining` where a model has heard who is held out, or chooses the epoch."""
-    known = {*acquaintance(began, parts.held).seen, *(trained_on(began, parts.validation) or ())}
-    if known and config.split != RANDOM:
+def check_apart(config: TrainConfig, parts: Parts) -> None:
+    """Raises `BadManifest` where a recording is both learned and held out, or validation."""
+    learned = {clip.path.resolve() for clip in parts.training}
+    for clip in (*parts.validation, *parts.held):
+        if clip.path.resolve() in learned:
+            why = f"'{clip.path}' would be learned and is also kept apart from the training"
+            raise BadManifest(config.path(config.manifest), why)
+
+
+def check_beginning(config: TrainConfig, parts: Parts, began: Bundle) -> str:
+    """Return what makes the figures doubtful, or nothing: whom the model begun with may know.
+
+    Raises `SpeakersInTraining` where it has heard who is held out, or chooses the epoch.
+    """
+    learned = [trained_on(began, part) for part in (parts.held, parts.validation) if part]
+    if config.split == RANDOM:
+        if learned and (learned[0] is None or learned[0]):
+            return ", some of which the model begun with may have learned"
+        return ""
+    known = {*acquaintance(began, parts.held).seen}.union(*(names or () for names in learned))
+    if known:
         raise SpeakersInTraining(began.folder or began.name, sorted(known))
+    if None in learned:
+        return " (if the model begun with had not learned them: it does not tell)"
+    return ""

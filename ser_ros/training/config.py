@@ -264,7 +264,9 @@ class TrainConfig:
         aside = ["root", "manifest", "noise_folder", "workers", "threads", "description", "name"]
         aside.append("tensorboard")
         found = {key: value for key, value in asdict(self).items() if key not in aside}
-        return found | {"weights": Path(self.weights).name}  # wherever they lie
+        # Wherever they lie; what the rooms are is told by the name of the views.
+        found["augment"]["room_folder"] = Path(self.augment.room_folder).name
+        return found | {"weights": Path(self.weights).name}
 
 
 def read_train_config(path: Path | str, changes: Mapping[str, object] | None = None) -> TrainConfig:

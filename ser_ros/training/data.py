@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,13 @@ def load_recordings(clips: Sequence[Clip], labels: LabelSet, rate: int) -> list[
             samples = np.clip(_load(clip.path, rate), -1, 32767 / 32768)
             recordings.append(Recording(clip, np.rint(samples * 32768).astype(np.int16), label))
     return recordings
+
+
+def check_readable(clips: Iterable[Clip], labels: LabelSet, rate: int) -> None:
+    """Read clips that are needed once a training is done. Raises `UnreadableFile`."""
+    for clip in clips:
+        if labels.index(clip.emotion) is not None:
+            _load(clip.path, rate)
 
 
 def _load(path: Path, rate: int) -> Samples:
@@ -170,5 +177,9 @@ def balanced_sampler(
     """
     cells = Counter((r.clip.corpus, r.label) for r in recordings)
     sizes = Counter(r.clip.corpus for r in recordings)
-    weights = [np.sqrt(sizes[r.clip.corpus]) / cells[(r.clip.corpus, r.label)] for r in recordings]
+    labels = Counter(corpus for corpus, _ in cells)
+    weights = [
+        np.sqrt(sizes[r.clip.corpus]) / labels[r.clip.corpus] / cells[r.clip.corpus, r.label]
+        for r in recordings
+    ]
     return WeightedRandomSampler(weights, count, generator=generator)

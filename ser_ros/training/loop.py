@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from ser_ros.errors.training import NonFiniteLoss, NonFiniteStart, ViewDamaged
 from ser_ros.labels import NEUTRAL
 from ser_ros.training.blend import blended_loss, colours_mixed, mixup
-from ser_ros.training.checkpoint import CHECKPOINT, Epoch, State, found_in, save
+from ser_ros.training.checkpoint import CHECKPOINT, Epoch, State, check_views, found_in, save
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.data import (
     Draws,
@@ -91,13 +91,16 @@ def train(
     beginning = begin(config, bundle) if found is None else resumed(config, found["began_with"])
     where = device()
     torch.backends.cudnn.deterministic = True  # the same seed, the same curve; only a GPU asks
-    paths = Views(config, views or folder / "views").make(
-        [recording.samples for recording in recordings], preparing
-    )
+    shown = Views(config, views or folder / "views")
+    if found is not None:
+        check_views(checkpoint, found, shown.key)
+    paths = shown.make([recording.samples for recording in recordings], preparing)
     images = TrainingImages(recordings, paths, config)
     state = _begin(config, beginning, where, batches, images.voices, found)
+    state.views = shown.key
     if found is not None:
         _log.info("Going on after epoch %d from '%s'.", len(state.history), checkpoint)
+        ended(state.history)  # a kill may have come before it was told
     while len(state.history) < config.epochs and not _tired(config, state.history):
         epoch = _epoch(config, recordings, images, state, where, batches, report, checkpoint)
         if validate is not None:

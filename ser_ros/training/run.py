@@ -14,11 +14,13 @@ from ser_ros.classifier import Classifier
 from ser_ros.corpora import Clip, read_manifest
 from ser_ros.errors.config import BadValue
 from ser_ros.errors.machine import CannotWrite
+from ser_ros.evaluation.clips import Heard
 from ser_ros.training.about import about
+from ser_ros.training.before import with_calibration_of
 from ser_ros.training.checkpoint import Epoch, State
 from ser_ros.training.checks import checked
 from ser_ros.training.config import TrainConfig
-from ser_ros.training.data import load_recordings
+from ser_ros.training.data import check_readable, load_recordings
 from ser_ros.training.export import only, to_onnx
 from ser_ros.training.history import TensorBoard, keep_history
 from ser_ros.training.loop import train
@@ -47,6 +49,7 @@ def run(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotWrite(folder, error.strerror or str(error)) from error
+    check_readable([*parts.held, *parts.validation], config.label_set, config.features.rate)
     trained = _trained(config, parts, folder, views, resume)
     tell = partial(about, config, parts, began, trained.began_with)
     bundle = Bundle(
@@ -59,25 +62,44 @@ def run(
     )
     classifier = Classifier(bundle, runtime="onnxruntime", threads=os.cpu_count() or 1)
     held, validation = (listen(classifier, part) for part in (parts.held, parts.validation))
-    neutral = neutral_logits(classifier, validation or held, parts.training, config.seed)
-    bundle = replace(bundle, neutral_logits=neutral)
-    if validation or held:
-        whom = "of the validation fold" if validation else "held out"
-        _log.info("Calibrating on the clips %s.", whom)
-        bundle = replace(bundle, calibration=calibrate(validation or held))
-    else:
-        own = bundle.calibration
-        _log.warning(
-            "Nobody is left to calibrate on: temperature %g, `uncertain` below %g.",
-            own.temperature,
-            own.uncertain_below,
-        )
+    bundle = _calibrated(bundle, classifier, parts, validation or held, began, config.seed)
     if held:
         _log.info("Scoring: %s.", parts.described)
         given = bundle.calibration.temperature if validation else None
         bundle = replace(bundle, about=tell(figures(bundle, held, given)))
     bundle.save(out)
     return bundle
+
+
+def _calibrated(
+    bundle: Bundle,
+    classifier: Classifier,
+    parts: Parts,
+    heard: Sequence[Heard],
+    began: Bundle | None,
+    seed: int,
+) -> Bundle:
+    """Return the bundle with its calibration and the population of its voices.
+
+    `heard` is what it said of `parts.calibrating`; without any, both are of the model begun with.
+    """
+    if heard:
+        whom = "of the validation fold" if parts.validation else "held out"
+        _log.info("Calibrating on the clips %s.", whom)
+        bundle = replace(bundle, calibration=calibrate(heard))
+    else:
+        before = with_calibration_of(began, bundle)
+        own = (before or bundle).calibration
+        _log.warning(
+            "Nobody is left to calibrate on: temperature %g, `uncertain` below %g%s.",
+            own.temperature,
+            own.uncertain_below,
+            ", as the model begun with has them" if before else "",
+        )
+        if before is not None:
+            return before
+    neutral = neutral_logits(classifier, heard, parts.training, seed)
+    return replace(bundle, neutral_logits=neutral)
 
 
 def clips_of(config: TrainConfig) -> list[Clip]:

@@ -30,6 +30,11 @@ class Parts:
     described: str
     """What figures from `held` are figures of."""
 
+    @property
+    def calibrating(self) -> list[Clip]:
+        """The clips that are calibrated on: those that no figure is of, where there are some."""
+        return self.validation or self.held
+
 
 def split(config: TrainConfig, clips: Sequence[Clip]) -> Parts:
     """Part the clips of the chosen corpora as the configuration says.

@@ -34,7 +34,7 @@ from ser_ros.evaluation.calibration import kept
 from ser_ros.evaluation.seen import noises_of
 from ser_ros.evaluation.splits import FOLD, Split, learned_in_turn
 from ser_ros.processes import each
-from ser_ros.training.about import noises_told
+from ser_ros.training.about import about, noises_told
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.run import clips_of, make_views, run
 from ser_ros.training.split import split
@@ -64,19 +64,28 @@ def _train_some(tasks: Sequence[Task], views: Path, jobs: int) -> None:
 
 
 def _finished(task: Task) -> bool:
-    """Whether the task's bundle is there. Raises `BadValue` for one of another study."""
+    """Whether the task's bundle is there.
+
+    Raises `BadValue` for one of another study: other settings, or other clips of other speakers.
+    """
     try:
         bundle = Bundle.load(task.bundle)
     except BundleError:
         return False
-    training = bundle.training
-    began = origin(task.config)
-    same = training.get("settings") == as_written(task.config)
-    same = same and noises_of(bundle) == noises_told(task.config, began)
-    if not same or training.get("began_with") not in beginnings(task.config, began):
+    training, config = bundle.training, task.config
+    began = origin(config)
+    told = about(config, split(config, clips_of(config)), began, "", {})["training"]
+    same = all(training.get(key) == told.get(key) for key in _VOICES)
+    same = same and training.get("settings") == as_written(config)
+    same = same and noises_of(bundle) == noises_told(config, began)
+    if not same or training.get("began_with") not in beginnings(config, began):
         where = f"What '{task.folder}' was trained by"
         raise BadValue(where, "another study", "this one; name another folder with --run")
     return True
+
+
+_VOICES = ("corpora", "speakers", "held_out_speakers")
+"""What a manifest tells of whom it heard: how many clips of each corpus, and who."""
 
 
 def as_written(config: TrainConfig) -> Any:
@@ -120,13 +129,18 @@ def shipped(task: Task, results: dict[str, Any]) -> Bundle:
         "split": f"unseen speakers, by {len(folds)} models {others}; this one was trained on "
         "everybody afterwards. See RESULTS.md.",
         "unseen_speakers": {
-            name: {"uar": found["uar"], "ece": found["ece"]}
-            for name, found in results["folds"]["corpora"].items()
+            name: {key: found[key] for key in ("n", "uar", "ece")}
+            for name, found in {
+                "all": results["folds"]["all"],
+                **results["folds"]["corpora"],
+            }.items()
         },
     }
+    # Everybody was strange to one of the folds' models, which gave the temperature.
+    training = {**bundle.training, "calibrated_on": bundle.training.get("speakers", [])}
     return replace(
         bundle,
         calibration=kept(temperature, uncertain_below),
         neutral_logits=tuple(np.mean(neutral, axis=0).tolist()) if neutral else None,
-        about={**bundle.about, "metrics": figures},
+        about={**bundle.about, "training": training, "metrics": figures},
     )

@@ -63,6 +63,11 @@ class Views:
         except OSError as error:
             raise CannotWrite(self._folder, error.strerror or str(error)) from error
 
+    @property
+    def key(self) -> str:
+        """What stands for all that decides what a view is."""
+        return self._folder.name
+
     def path(self, samples: npt.NDArray[np.int16]) -> Path:
         """Return where the views of a clip are kept."""
         return self._folder / f"{hashlib.sha256(samples.tobytes()).hexdigest()[:24]}.npz"
@@ -111,7 +116,9 @@ def _key(config: TrainConfig, noises: Path | None, rooms: Path | None) -> str:
     features = config.features.to_dict()
     for later in ("range_db", "deltas", "cepstra"):
         del features[later]
-    told = [config.augment.of_views(), config.augment.views, features, config.seed]
+    # Wherever the rooms lie: what they are is told by the name of their decoded folder.
+    augment = config.augment.of_views() | {"room_folder": ""}
+    told = [augment, config.augment.views, features, config.seed]
     given = [rooms.name] if rooms and config.augment.room_folder else []
     return _digest(told, noises.name if noises else "", *given)
 
