@@ -25,6 +25,12 @@ from ser_ros.audio import AudioFormat, Samples, encode
 from ser_ros.nodes import messages, topics
 
 ROOT = Path(__file__).resolve().parents[2]
+_PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+TRANSPORT = {
+    "ROS_AUTOMATIC_DISCOVERY_RANGE": "SYSTEM_DEFAULT",  # LOCALHOST insists on shared memory
+    **dict.fromkeys(_PROFILES, str(Path(__file__).with_name("loopback.xml"))),
+}
+"""How a graph talks: on this machine alone; the file says why not by shared memory."""
 NODE = "import sys; from ser_ros.nodes.{name} import main; sys.exit(main())"
 LONG_S = 30.0
 """A busy machine may take long; a test that waits so long has failed."""
@@ -77,13 +83,13 @@ class Graph:
         self.environment = {
             **os.environ,
             "ROS_DOMAIN_ID": str(self.domain),
-            "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+            **TRANSPORT,
             "PYTHONUNBUFFERED": "1",
             "XDG_STATE_HOME": str(folder / "state"),  # a token of a test is nobody's
         }
         self._processes: list[Process] = []
         self._context = Context()
-        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+        os.environ.update(TRANSPORT)
         rclpy.init(context=self._context, domain_id=self.domain)
         self.probe = Node("probe", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
