@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ser_ros.clock import SECOND
 from ser_ros.config import build, read_yaml
 from ser_ros.errors.config import BadValue
-from ser_ros.framing import SECOND
 from ser_ros.labels import NO_SPEECH, UNCERTAIN, canonical
 
 

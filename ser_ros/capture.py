@@ -18,10 +18,11 @@ import numpy as np
 
 from ser_ros import audio
 from ser_ros.audio import SampleFormat, Samples
+from ser_ros.clock import SECOND
 from ser_ros.errors import SerError
 from ser_ros.errors.audio import AudioError, DeviceLost
 from ser_ros.errors.config import BadValue
-from ser_ros.framing import SECOND, Framer
+from ser_ros.framing import Framer
 from ser_ros.sources import Block, Ended, Source
 
 State = Literal["closed", "opening", "listening", "reopening", "ended"]

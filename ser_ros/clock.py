@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from ser_ros import audio
 from ser_ros.audio import Resampler, Samples
 from ser_ros.errors.audio import UnsupportedFormat
-from ser_ros.framing import SECOND
+
+SECOND = 1_000_000_000
+"""Nanoseconds."""
 
 
 class StreamClock:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from ser_ros.audio import AudioFormat
 from ser_ros.classifier import Classifier, Estimate
+from ser_ros.clock import SECOND
 from ser_ros.errors.config import BadValue
-from ser_ros.framing import SECOND, AudioStream, Remark, Window
+from ser_ros.stream import AudioStream, Remark, Window
 from ser_ros.tracking import State, Tracker, TrackingConfig
 from ser_ros.voices import Voices
 

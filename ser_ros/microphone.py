@@ -9,7 +9,7 @@ from typing import Any
 
 from ser_ros import audio, soundcard
 from ser_ros.audio import NETWORK_RATE, AudioFormat, Samples
-from ser_ros.clock import Shaper, StreamClock
+from ser_ros.clock import SECOND, Shaper, StreamClock
 from ser_ros.errors.audio import (
     DeviceFailed,
     DeviceLost,
@@ -17,7 +17,6 @@ from ser_ros.errors.audio import (
     DeviceRefused,
     UnsupportedFormat,
 )
-from ser_ros.framing import SECOND
 from ser_ros.soundcard import Device, Feed, Heard, find_device
 from ser_ros.sources import Block
 

@@ -18,8 +18,8 @@ from ser_ros.bags.reading import Bag, open_bag
 from ser_ros.bags.records import Chunk, Format, Muted, Truth
 from ser_ros.bags.truth import Track, Truths
 from ser_ros.classifier import Classifier
+from ser_ros.clock import SECOND
 from ser_ros.evaluation.judged import Judged, Source
-from ser_ros.framing import SECOND
 from ser_ros.hearing import Heard, Hearing, HearingConfig
 from ser_ros.labels import LabelSet
 from ser_ros.tracking import TrackingConfig

@@ -19,10 +19,9 @@ import soundfile
 
 from ser_ros import audio
 from ser_ros.audio import NETWORK_RATE, AudioFormat, Samples
-from ser_ros.clock import Shaper, StreamClock
+from ser_ros.clock import SECOND, Shaper, StreamClock
 from ser_ros.errors.audio import AudioError, UnreadableFile
 from ser_ros.errors.config import BadValue
-from ser_ros.framing import SECOND
 
 Blocks: TypeAlias = Generator[tuple[Samples, int], None, None]
 

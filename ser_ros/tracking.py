@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ser_ros.classifier import Estimate, Probabilities
+from ser_ros.clock import SECOND
 from ser_ros.errors.config import BadValue
-from ser_ros.framing import SECOND
 from ser_ros.labels import NO_SPEECH, UNCERTAIN
 
 

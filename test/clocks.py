@@ -1,6 +1,6 @@
 """A clock for tests, whose time takes none."""
 
-from ser_ros.framing import SECOND
+from ser_ros.clock import SECOND
 
 EPOCH_NS = 1_700_000_000 * SECOND
 

@@ -10,10 +10,10 @@ import pytest
 from ser_ros.behaviors import BehaviorTable, Rule, Selector, read_table
 from ser_ros.carried import config_folder
 from ser_ros.classifier import Estimate
+from ser_ros.clock import SECOND
 from ser_ros.errors import SerError
 from ser_ros.errors.config import BadValue, UnknownKey, UnreadableConfig
 from ser_ros.errors.models import UnknownLabel
-from ser_ros.framing import SECOND
 from ser_ros.labels import FOUR
 from ser_ros.tracking import Tracker, TrackingConfig
 

@@ -14,10 +14,11 @@ import ser_ros.capture as capture_module
 from ser_ros import audio
 from ser_ros.audio import AudioFormat, SampleFormat
 from ser_ros.capture import PAUSES_S, Capture, Chunk
+from ser_ros.clock import SECOND
 from ser_ros.errors.audio import DeviceLost, DeviceNotFound, DeviceRefused, UnreadableFile
 from ser_ros.errors.config import BadValue
-from ser_ros.framing import SECOND, AudioStream
 from ser_ros.sources import AudioFile, Block, Ended
+from ser_ros.stream import AudioStream
 
 RATE = 16000
 EPOCH_NS = 1_700_000_000 * SECOND

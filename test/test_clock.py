@@ -8,8 +8,7 @@ from clocks import Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_ros.clock import StreamClock
-from ser_ros.framing import SECOND
+from ser_ros.clock import SECOND, StreamClock
 
 RATE = 16000
 

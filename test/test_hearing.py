@@ -13,8 +13,8 @@ from ser_ros import audio, hearing
 from ser_ros.audio import AudioFormat, SampleFormat, Samples
 from ser_ros.baseline import PRIOR_WINDOWS
 from ser_ros.classifier import Classifier, Estimate
+from ser_ros.clock import SECOND
 from ser_ros.errors.config import BadValue
-from ser_ros.framing import SECOND
 from ser_ros.hearing import Heard, Hearing, HearingConfig, Mute
 from ser_ros.tracking import TrackingConfig
 from ser_ros.voices import ENROLL, Voices

@@ -18,7 +18,7 @@ ORDER = (
     ("audio",),
     ("framing", "soundcard"),
     ("clock", "features", "carried", "health"),
-    ("sources", "speech", "bundle"),
+    ("sources", "speech", "bundle", "stream"),
     ("microphone", "capture", "runtime", "behaviors", "baseline"),
     ("classifier",),
     ("tracking", "display", "corpora", "voices"),

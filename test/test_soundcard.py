@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ser_ros import microphone as microphone_module
 from ser_ros import soundcard
+from ser_ros.clock import SECOND
 from ser_ros.errors.audio import (
     AmbiguousDevice,
     DeviceFailed,
@@ -21,7 +22,6 @@ from ser_ros.errors.audio import (
     MicrophoneUnavailable,
     UnsupportedFormat,
 )
-from ser_ros.framing import SECOND
 from ser_ros.microphone import Microphone
 from ser_ros.soundcard import Device, find_device
 

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_ros import audio
+from ser_ros.clock import SECOND
 from ser_ros.errors.audio import (
     EmptyAudio,
     UnreadableFile,
     UnsupportedFormat,
 )
 from ser_ros.errors.config import BadValue
-from ser_ros.framing import SECOND
 from ser_ros.sources import AudioFile, Ended
 
 SPEECH = Path(__file__).parent / "data" / "emodb_angry_03a01Wa.flac"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ser_ros.classifier import Estimate, decide
+from ser_ros.clock import SECOND
 from ser_ros.errors.config import BadValue
-from ser_ros.framing import SECOND
 from ser_ros.tracking import State, Tracker, TrackingConfig
 
 LABELS = ("angry", "neutral", "sad", "happy")

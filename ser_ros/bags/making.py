@@ -13,8 +13,9 @@ from ser_ros import audio
 from ser_ros.audio import NETWORK_RATE, AudioFormat, Samples
 from ser_ros.bags import types
 from ser_ros.bags.writing import BagWriter, bag_aside, quality
+from ser_ros.clock import SECOND
 from ser_ros.corpora.clips import Clip
-from ser_ros.framing import SECOND, Framer
+from ser_ros.framing import Framer
 
 START_S = 1_600_000_000
 """Seconds since 1970 of the first sample, unless told otherwise: the same clips, the same bag."""

@@ -9,9 +9,9 @@ from typing import Any
 
 from ser_ros.audio import AudioFormat
 from ser_ros.bags import types
+from ser_ros.clock import SECOND
 from ser_ros.errors.audio import AudioError
 from ser_ros.errors.bags import FieldMissing
-from ser_ros.framing import SECOND
 
 
 @dataclass(frozen=True)

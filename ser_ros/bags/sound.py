@@ -12,7 +12,8 @@ import numpy as np
 from ser_ros.audio import AudioFormat, Samples
 from ser_ros.bags.reading import Bag, open_bag
 from ser_ros.bags.records import Chunk, Format
-from ser_ros.framing import PAUSE_NS, SECOND, AudioStream, Window
+from ser_ros.clock import SECOND
+from ser_ros.stream import PAUSE_NS, AudioStream, Window
 
 _GRAIN_S = 0.1
 """Sound is put together from pieces of this length, each at its own time."""

@@ -9,10 +9,11 @@ from typing import Any
 from ser_ros.audio import NETWORK_RATE, AudioFormat
 from ser_ros.bags.reading import Bag
 from ser_ros.bags.records import Chunk, Format, Said, Truth
+from ser_ros.clock import SECOND
 from ser_ros.errors.bags import NoAudioTopic
 from ser_ros.errors.models import LabelError
-from ser_ros.framing import SECOND, AudioStream
 from ser_ros.labels import canonical
+from ser_ros.stream import AudioStream
 
 
 @dataclass

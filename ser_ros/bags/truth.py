@@ -12,10 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from ser_ros.bags.records import Truth
+from ser_ros.clock import SECOND
 from ser_ros.errors.bags import BadTrack
 from ser_ros.errors.config import BadValue
 from ser_ros.errors.models import LabelError
-from ser_ros.framing import SECOND
 from ser_ros.labels import canonical
 
 EPOCH_S = 1e9

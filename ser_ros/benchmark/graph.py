@@ -92,7 +92,7 @@ def _inference(probe: Any, task: Task, theirs: dict[str, str], runtime: str) -> 
 
     from ser_ros.benchmark.windows import Windows
     from ser_ros.bundle import Bundle
-    from ser_ros.framing import SECOND
+    from ser_ros.clock import SECOND
     from ser_ros.msg import Emotion
     from ser_ros.nodes import messages, topics
 

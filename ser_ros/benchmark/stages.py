@@ -40,7 +40,7 @@ def measure(task: Task) -> Result:
     from ser_ros.benchmark.windows import Windows
     from ser_ros.bundle import Bundle
     from ser_ros.classifier import MIN_SPEECH_RATIO, Classifier
-    from ser_ros.framing import AudioStream
+    from ser_ros.stream import AudioStream
 
     figures = {"import_s": lap()}
     bundle = Bundle.load(Path(task.bundle))

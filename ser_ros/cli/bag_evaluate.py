@@ -167,7 +167,7 @@ def _told(job: Job, outcome: Outcome) -> None:
 
 def _with_sound(source: Source, job: Job, bundle: Bundle) -> Source:
     from ser_ros.bags.sound import sound_of
-    from ser_ros.framing import SECOND
+    from ser_ros.clock import SECOND
 
     if not source.windows:
         return source

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_ros.clock import SECOND
 from ser_ros.errors import SerError
-from ser_ros.framing import SECOND
 from ser_ros.report.words import many
 
 if TYPE_CHECKING:

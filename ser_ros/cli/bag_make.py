@@ -7,10 +7,11 @@ import math
 from pathlib import Path
 
 from ser_ros.cli.options import add_storage_argument
+from ser_ros.clock import SECOND
 from ser_ros.corpora import read_manifest
 from ser_ros.display import progress
 from ser_ros.errors.config import BadValue
-from ser_ros.framing import SECOND, AudioStream
+from ser_ros.stream import AudioStream
 
 HELP = "make a bag with ground truth of labelled clips, as if a robot had heard them"
 EXAMPLE = """  python -m ser_ros bag make recordings/manifest.csv demo

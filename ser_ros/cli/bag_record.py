@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from ser_ros.cli.options import add_ros_arguments, add_storage_argument, ros_args_of
 from ser_ros.cli.run import check_ros
+from ser_ros.clock import SECOND
 from ser_ros.errors import SerError
 from ser_ros.errors.bags import NothingRecorded
 from ser_ros.errors.config import BadValue
 from ser_ros.errors.machine import CannotWrite
-from ser_ros.framing import SECOND
 
 if TYPE_CHECKING:
     from ser_ros.bags.recording import Recording

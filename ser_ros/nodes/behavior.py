@@ -11,7 +11,7 @@ from std_msgs.msg import String
 
 from ser_ros.behaviors import Selector, read_table
 from ser_ros.carried import config_folder
-from ser_ros.framing import SECOND
+from ser_ros.clock import SECOND
 from ser_ros.health import Level, Losses, Report
 from ser_ros.msg import EmotionState
 from ser_ros.nodes import messages, topics

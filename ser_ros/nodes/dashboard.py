@@ -11,9 +11,9 @@ from rclpy.qos import QoSProfile
 
 from ser_ros.audio import AudioFormat
 from ser_ros.bundle import Bundle, find_bundle
+from ser_ros.clock import SECOND
 from ser_ros.errors.audio import AudioError
 from ser_ros.errors.machine import MissingExtra
-from ser_ros.framing import SECOND, AudioStream
 from ser_ros.health import Level, Report
 from ser_ros.msg import Emotion, EmotionState
 from ser_ros.nodes import messages, topics
@@ -22,6 +22,7 @@ from ser_ros.nodes.parameters import Spec
 from ser_ros.nodes.phone import Phone
 from ser_ros.nodes.process import spin
 from ser_ros.runtime import CHOICES
+from ser_ros.stream import AudioStream
 from ser_ros.watching.board import OURS
 
 _PIECE_S = 0.5

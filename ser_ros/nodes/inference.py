@@ -18,7 +18,6 @@ from ser_ros.audio import AudioFormat, SampleFormat
 from ser_ros.bundle import Bundle, find_bundle
 from ser_ros.classifier import Classifier
 from ser_ros.errors.audio import AudioError
-from ser_ros.framing import Remark
 from ser_ros.health import Latencies, Level, Losses, Rate, Report, Watchdog
 from ser_ros.hearing import Heard, Hearing
 from ser_ros.msg import Emotion, EmotionState
@@ -28,6 +27,7 @@ from ser_ros.nodes.managed import ManagedNode
 from ser_ros.nodes.process import spin
 from ser_ros.nodes.voice import VoiceServices
 from ser_ros.runtime import trim_memory
+from ser_ros.stream import Remark
 
 _NO_AUDIO_S = 10.0
 """Seconds without a chunk after which the diagnostics say so."""

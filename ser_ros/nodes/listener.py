@@ -10,7 +10,7 @@ from typing import Any
 from rclpy.node import Node
 
 from ser_ros import display
-from ser_ros.framing import SECOND
+from ser_ros.clock import SECOND
 from ser_ros.msg import Emotion
 from ser_ros.nodes import messages, topics
 

@@ -14,8 +14,8 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
 from ser_ros.audio import AudioFormat
+from ser_ros.clock import SECOND
 from ser_ros.features import Image
-from ser_ros.framing import SECOND
 from ser_ros.health import Report
 from ser_ros.hearing import Heard
 from ser_ros.msg import Emotion, EmotionState

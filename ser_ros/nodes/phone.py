@@ -10,8 +10,9 @@ from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.publisher import Publisher
 
 from ser_ros.audio import AudioFormat
+from ser_ros.clock import SECOND
 from ser_ros.errors.web import MicrophoneRefused
-from ser_ros.framing import SECOND, Framer
+from ser_ros.framing import Framer
 from ser_ros.nodes import messages, topics
 from ser_ros.nodes.managed import ManagedNode
 

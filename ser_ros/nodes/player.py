@@ -22,8 +22,8 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 
 from ser_ros.bags import types
 from ser_ros.bags.reading import Bag, Message, Topic
+from ser_ros.clock import SECOND
 from ser_ros.errors.bags import NothingToPlay, TypeDiffers
-from ser_ros.framing import SECOND
 from ser_ros.nodes import messages
 from ser_ros.nodes.process import Crew, spin_crew
 

@@ -11,7 +11,7 @@ from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from ser_ros.framing import SECOND
+from ser_ros.clock import SECOND
 from ser_ros.msg import Emotion, EmotionState
 from ser_ros.nodes import messages, topics
 from ser_ros.nodes.process import Crew, spin_crew

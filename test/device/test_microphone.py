@@ -20,8 +20,8 @@ from ser_ros import microphone as microphone_module
 from ser_ros.capture import Capture
 from ser_ros.cli import devices as devices_command
 from ser_ros.cli import record as record_command
+from ser_ros.clock import SECOND
 from ser_ros.errors.audio import AmbiguousDevice, DeviceLost, DeviceNotFound, DeviceRefused
-from ser_ros.framing import SECOND
 from ser_ros.microphone import Microphone
 from ser_ros.sources import Block
 

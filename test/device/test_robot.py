@@ -17,7 +17,7 @@ from pulse import Room
 from ser_ros.msg import Emotion
 from std_srvs.srv import SetBool
 
-from ser_ros.framing import SECOND
+from ser_ros.clock import SECOND
 from ser_ros.nodes import messages, topics
 
 pytestmark = [pytest.mark.device, pytest.mark.ros, pytest.mark.slow]

@@ -22,9 +22,9 @@ from ser_ros.bags.types import AUDIO_INFO, BOOL, GROUND_TRUTH
 from ser_ros.bags.writing import BagWriter, quality
 from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
+from ser_ros.clock import SECOND
 from ser_ros.corpora import read_manifest
 from ser_ros.evaluation.judged import Judged
-from ser_ros.framing import SECOND
 from ser_ros.hearing import HearingConfig
 from ser_ros.nodes import messages, topics
 from ser_ros.replay import Replay, replay

@@ -14,7 +14,7 @@ from lifecycle_msgs.srv import ChangeState
 from std_srvs.srv import SetBool
 
 from ser_ros.audio import AudioFormat, SampleFormat, Samples, decode
-from ser_ros.framing import SECOND
+from ser_ros.clock import SECOND
 from ser_ros.nodes import messages, topics
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]

@@ -17,7 +17,7 @@ from ser_ros.msg import Emotion, EmotionState
 from std_msgs.msg import Bool
 
 from ser_ros.audio import AudioFormat, SampleFormat, Samples
-from ser_ros.framing import SECOND
+from ser_ros.clock import SECOND
 from ser_ros.nodes import messages, topics
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]

@@ -75,7 +75,7 @@ class Ears:
 
 def _seconds(message: Any) -> float:
     """Return a stamp as the page is told it."""
-    from ser_ros.framing import SECOND
+    from ser_ros.clock import SECOND
     from ser_ros.nodes import messages
 
     return messages.ns_of(message.header.stamp) / SECOND
