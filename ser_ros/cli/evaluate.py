@@ -23,7 +23,7 @@ from ser_ros.cli.evaluate_text import (
 )
 from ser_ros.cli.options import add_model_arguments, positive, typed
 from ser_ros.corpora import Clip, read_manifest
-from ser_ros.errors.config import BadManifest, BadValue, NothingToScore, SpeakersInTraining
+from ser_ros.errors.config import BadManifest, BadValue, NothingToScore
 from ser_ros.evaluation import baseline
 from ser_ros.evaluation.clips import Item, items_of
 from ser_ros.evaluation.conditions import CONDITIONS, NOISES, Condition, conditions
@@ -31,7 +31,7 @@ from ser_ros.evaluation.judging import HeardClips, Task
 from ser_ros.evaluation.measure import measure
 from ser_ros.evaluation.provenance import origin
 from ser_ros.evaluation.results import finite
-from ser_ros.evaluation.seen import acquaintance, knows_noises
+from ser_ros.evaluation.seen import acquaintance, knows_noises, strangers
 from ser_ros.evaluation.splits import FOLD, Split
 from ser_ros.evaluation.tables import summaries, summary
 from ser_ros.files import write_text
@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
     changed = _conditions(options, bundle)
     items = items_of(clips, bundle.labels)
     if options.results:  # before anybody waits
-        _check_unknown(bundle, clips)
+        strangers(bundle, clips)
     judged = _heard(options, evaluation, items)
 
     found: Found = {}
@@ -169,13 +169,6 @@ def _clips(options: argparse.Namespace) -> list[Clip]:
     if not inside:
         raise BadValue("--fold", options.fold, f"a fold that '{options.manifest}' names")
     return inside
-
-
-def _check_unknown(bundle: Bundle, clips: list[Clip]) -> None:
-    """Raises `SpeakersInTraining` for a model that has learned some of the speakers."""
-    known = acquaintance(bundle, clips).seen
-    if known:
-        raise SpeakersInTraining(bundle.folder or bundle.name, known)
 
 
 def _conditions(options: argparse.Namespace, bundle: Bundle) -> list[Condition]:

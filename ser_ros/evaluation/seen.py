@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ser_ros.bundle import Bundle
 from ser_ros.corpora import Clip
+from ser_ros.errors.config import SpeakersInTraining
 
 UNNAMED = "unnamed"
 """What a manifest calls the clips of no corpus."""
@@ -57,6 +58,14 @@ def acquaintance(bundle: Bundle, clips: Sequence[Clip]) -> Acquaintance:
         return Acquaintance([], True)
     seen = learned | {clip.speaker for clip in clips} & {*chose_the_epoch(bundle)} - {""}
     return Acquaintance(sorted(seen), nameless, bool(fitted_on(bundle, clips)))
+
+
+def strangers(bundle: Bundle, clips: Sequence[Clip]) -> Acquaintance:
+    """Compare them likewise. Raises `SpeakersInTraining` where the bundle learned one of them."""
+    found = acquaintance(bundle, clips)
+    if found.seen:
+        raise SpeakersInTraining(bundle.folder or bundle.name, found.seen)
+    return found
 
 
 def trained_on(bundle: Bundle, clips: Sequence[Clip]) -> set[str] | None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ser_ros.bundle import Bundle
 from ser_ros.corpora.noises import split_noises
-from ser_ros.errors.config import BadManifest, BadValue, SpeakersInTraining
+from ser_ros.errors.config import BadManifest, BadValue
 from ser_ros.errors.models import BundleMismatch, NoBaseline
 from ser_ros.evaluation import baseline, listening, silence
 from ser_ros.evaluation.baseline import AdapterOf, MakeAdapter
@@ -37,7 +37,7 @@ from ser_ros.evaluation.clips import (
 from ser_ros.evaluation.conditions import CLEAN, CONDITIONS, NOISES, Condition, conditions
 from ser_ros.evaluation.judging import Task, judge
 from ser_ros.evaluation.metrics import UNHEARD
-from ser_ros.evaluation.seen import acquaintance
+from ser_ros.evaluation.seen import strangers
 from ser_ros.evaluation.sides import Side, set_temperature, strangers_to
 from ser_ros.evaluation.splits import CORPUS, FOLD, Split, check_splits
 from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
@@ -90,9 +90,7 @@ class Study:
 
     def _side(self, split: Split) -> Side:
         bundle = Bundle.load(split.bundle_path)
-        known = acquaintance(bundle, split.held)
-        if known.seen:
-            raise SpeakersInTraining(split.bundle_path, known.seen)
+        known = strangers(bundle, split.held)
         if known.untold:
             self.notes.append(f"{split.name}: {known.sentence}")
         items = items_of(split.held, bundle.labels)
