@@ -140,7 +140,10 @@ class Player(Node):
             self._say_time(self._begin_ns)
             self._await(now_s)
             return
-        passed_s = max(0.0, now_s - self._started_s) * self._playing.rate
+        if now_s < self._started_s:  # what is due at once, too, waits until all have found it
+            self._say_time(self._begin_ns)
+            return
+        passed_s = (now_s - self._started_s) * self._playing.rate
         now_ns = self._begin_ns + round(passed_s * SECOND)
         while self._next is not None:
             due_ns = self._next.log_ns

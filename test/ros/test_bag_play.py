@@ -111,6 +111,18 @@ def test_live_and_offline_agree_window_by_window(
     assert messages.ns_of(states[-1].header.stamp) <= times[-1] + SECOND
 
 
+def test_what_is_due_at_once_waits_too_until_all_are_found(graph: Graph, bag: Path) -> None:
+    clock = graph.collect(Clock, "/clock", CLOCK)
+    truths = graph.collect(GroundTruth, topics.GROUND_TRUTH)
+    player = play(graph, bag, "--clock", "--rate", "5")
+    graph.until(lambda: clock, "the player")
+    graph.collect(AudioDataStamped, topics.AUDIO)
+    before = len(clock)
+    graph.until(lambda: truths, "the first ground truth")
+    assert len(clock) - before > 50  # a hundred in a second
+    assert player.end(signal.SIGINT) == 0
+
+
 def test_a_loop_is_a_jump_back_and_is_heard_anew(
     graph: Graph, bag: Path, model: Path, offline: tuple[Judged, ...]
 ) -> None:
