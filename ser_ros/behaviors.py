@@ -45,7 +45,7 @@ class BehaviorTable:
     resting: str = "rest"
     """The behaviour while nobody speaks, and when no states come any more."""
     silence_s: float = 2.0
-    """How long nobody must have spoken."""
+    """How long the state must have been `no_speech`, which comes after a silence of its own."""
     timeout_s: float = 5.0
     """After how long without a state the robot rests."""
 

@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="list clips, speakers, durations and levels, and what would spoil a training",
         description=(
             "Lists clips, speakers, durations and levels, and what would spoil a training:\n"
-            "unreadable files, the same recording twice, a speaker in two folds, an empty class.\n"
+            "unreadable files, one recording with two emotions, of two speakers or in two folds,\n"
+            "a speaker in two folds, an empty class.\n"
             "The exit code is 1 if something would."
         ),
         epilog=f"layouts:\n{layouts}\n\nexample:\n{EXAMPLE}",

@@ -65,7 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"hear the clips so, too; may be repeated: {', '.join(CONDITIONS)}",
     )
-    parser.add_argument("--conditions", action="store_true", help="all of these conditions")
+    parser.add_argument(
+        "--conditions",
+        action="store_true",
+        help="all of these; those in noise only with --noise-folder",
+    )
     parser.add_argument(
         "--noise-folder", type=Path, metavar="FOLDER", help="recordings for the noise conditions"
     )

@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--hop", type=float, help="seconds from message to message (1.25; 2.5 for files)"
     )
     parser.add_argument(
-        "--voice", help="name of the kept voice to listen to at first; a warning tells of none"
+        "--voice",
+        help="name of the kept voice to listen to at first; where there is none, a warning says so",
     )
     parser.add_argument("--baseline", help="what is taken out of a voice: none, enroll or running")
     parser.add_argument("--behavior", action="store_true", help="the behavior node too")

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KEY=VALUE",
         help="train long only without each corpus in turn; these models then learn the folds of "
-        "that corpus in short trainings, with these other values (epochs=4)",
+        "that corpus in short trainings, with these other values, such as epochs=4",
     )
     parser.add_argument(
         "--begin",

@@ -32,7 +32,7 @@ class CannotFetch(MachineError):
 _REMEDIES = {
     "dask": "run pip install distributed",
     "train": "run scripts/setup --train, or in the folder of the sources "
-    "pip install -r requirements/train.txt -r requirements/train-no-deps.txt",
+    "pip install -r requirements/train.txt, then with --no-deps -r requirements/train-no-deps.txt",
     "web": "run scripts/setup --web, or in the folder of the sources "
     "pip install -r requirements/web.txt",
 }
