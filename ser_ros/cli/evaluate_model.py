@@ -77,26 +77,28 @@ class Evaluation:
 
     def _comparable(self, items: Sequence[Item | Heard]) -> bool:
         """Whether somebody can be compared with another, where the bundle's own will not do."""
-        bundle, clips = self.classifier.bundle, [item.clip for item in items]
-        learned = {*acquaintance(bundle, clips).seen}
-        if not fitted_on(bundle, clips) - learned:
+        learned = self._learned_beside_own(items)
+        if learned is None:
             return True
         neutral = {item.clip.speaker for item in items if item.truth == self.neutral}
-        return any(neutral - learned - {"", clip.speaker} for clip in clips)
+        return any(neutral - learned - {"", item.clip.speaker} for item in items)
 
     def _adapter_of(self, heard: list[Heard]) -> AdapterOf | None:
-        """Return what gives a voice's adapter. Raises `NoBaseline`.
-
-        A stranger whom the bundle's own population is made of is compared with the others here.
-        """
-        bundle, clips = self.classifier.bundle, [h.clip for h in heard]
-        learned = {*acquaintance(bundle, clips).seen}
-        pool = None
-        if fitted_on(bundle, clips) - learned:
-            pool = [h for h in heard if h.clip.speaker not in learned]
+        """Return what gives a voice's adapter. Raises `NoBaseline`."""
+        learned = self._learned_beside_own(heard)
+        pool = None if learned is None else [h for h in heard if h.clip.speaker not in learned]
         return baseline.adapters_of(
-            bundle, baseline.make_adapter, self.neutral, pool, speakers_of(heard)
+            self.classifier.bundle, baseline.make_adapter, self.neutral, pool, speakers_of(heard)
         )
+
+    def _learned_beside_own(self, items: Sequence[Item | Heard]) -> set[str] | None:
+        """Return which of the speakers the bundle learned; None where its own population will do.
+
+        It will not where strangers are here of whom it is made: they are compared with one another.
+        """
+        bundle, clips = self.classifier.bundle, [item.clip for item in items]
+        learned = {*acquaintance(bundle, clips).seen}
+        return learned if fitted_on(bundle, clips) - learned else None
 
     def conditions(
         self, heard: list[Heard], items: Sequence[Item], changed: Sequence[Condition]
