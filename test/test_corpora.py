@@ -50,16 +50,18 @@ def test_what_spreadsheets_write(tmp_path, start, end):
         ("", "no column"),
         ("path,label\na.wav,sad\n", "no column emotion"),
         ("file,label\na.wav,sad\n", "no column emotion and no column path"),
-        ("path;emotion\na.wav;sad\n", "no column"),
+        ("path|emotion\na.wav|sad\n", "no column"),
         ("path,emotion\n", "no recording"),
         ("path,emotion\na.wav,sad\nb.wav,meh\n", "line 3: 'meh'"),
         ("path,emotion\na.wav\n", "line 2"),
         ("path,emotion\n,sad\n", "line 2"),
         ("path,emotion\na.wav,\n", "line 2"),
-        ("path,emotion,fold\na.wav,sad,first\n", "line 2.*first"),
+        ("path,emotion,fold\na.wav,sad,first\n", "line 2: the fold is 'first'"),
+        ("path,emotion,fold\na.wav,sad,0.5\n", "line 2: the fold is '0.5'"),
+        ("path,emotion,fold\na.wav,sad,inf\n", "line 2: the fold is 'inf'"),
         ("path,emotion\na\0b.wav,sad\n", "line"),
-        (b"path,emotion\n\xff\xfe.wav,sad\n", "codec"),
-        (b"\x7fELF\x02\x01" + bytes(100), "column|codec|line|NUL"),
+        (b"path,emotion\n\xff\xfe.wav,sad\n", "not in UTF-8"),
+        (b"\x7fELF\x02\x01" + bytes(100), "column|UTF-8|line|NUL"),
     ],
 )
 def test_a_manifest_without_meaning_names_the_line(tmp_path, content, named):
@@ -74,6 +76,15 @@ def test_a_manifest_that_is_not_there_or_a_folder(tmp_path):
     for path in (tmp_path / "missing.csv", tmp_path):
         with pytest.raises(BadManifest, match=r"No such file|directory"):
             read_manifest(path)
+
+
+def test_a_spreadsheets_own_ways(tmp_path):
+    (clip,) = read_manifest(
+        manifest(tmp_path, "Path; Emotion;FOLD;gender\na, b.wav;sad;1.0;여성\n")
+    )
+    assert clip == Clip(tmp_path / "a, b.wav", "sad", gender="female", fold=1)
+    (clip,) = read_manifest(manifest(tmp_path, "path\temotion\tgender\na.wav\tsad\tother\n"))
+    assert clip == Clip(tmp_path / "a.wav", "sad", gender="other")
 
 
 def clip(speaker: str, fold: int | None) -> Clip:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -124,7 +125,8 @@ def test_an_unreadable_file(tmp_path, others):
     bad.write_text("no sound\n" * 100)
     report = report_of(a_clip(bad), a_clip(tmp_path / "missing.wav"), *others)
     assert kinds(report) == {"unreadable": True}
-    assert [Path(name).name for name in report.problems[0].files] == ["bad.wav", "missing.wav"]
+    files = [[Path(name).name for name in problem.files] for problem in report.problems]
+    assert files == [["bad.wav"], ["missing.wav"]], "each reason has a line"
     assert report.fit_for_training() == others
 
 
@@ -154,6 +156,33 @@ def test_a_recording_that_is_there_twice(tmp_path, others, one, two, kind, spoil
     report = report_of(first, second, *others)
     assert kinds(report)[kind] is spoils
     assert report.fit_for_training() == [first][:kept] + others
+
+
+def test_a_copy_without_a_speaker_spoils_nothing(tmp_path, others):
+    samples = voice(1)
+    named = a_clip(write(tmp_path / "a.wav", samples), speaker="a")
+    copy = a_clip(write(tmp_path / "b.wav", samples), speaker="")
+    for both in ([named, copy], [copy, named]):
+        report = report_of(*both, *others)
+        assert kinds(report) == {"duplicate": False, "no_speaker": False}
+        assert report.fit_for_training() == [named, *others]
+
+
+def test_damaged_files_that_can_be_decoded_are_told(tmp_path, others):
+    broken = voice(1)
+    broken[::2] = np.nan
+    soundfile.write(tmp_path / "nan.wav", broken, RATE, subtype="FLOAT")
+    half = write(tmp_path / "half.wav", voice(2))
+    half.write_bytes(half.read_bytes()[:5000])
+    streamed = write(tmp_path / "streamed.wav", voice(3))
+    content = bytearray(streamed.read_bytes())
+    content[4:8] = content[40:44] = b"\xff" * 4
+    streamed.write_bytes(content)
+    clips = [a_clip(tmp_path / name) for name in ("nan.wav", "half.wav", "streamed.wav")]
+    report = report_of(*clips, *others)
+    told = {problem.kind: [Path(f).name for f in problem.files] for problem in report.problems}
+    assert told == {"no_numbers": ["nan.wav"], "cut_short": ["half.wav"]}
+    assert not report.spoilt
 
 
 def test_two_silences_are_no_duplicates(tmp_path, others):
@@ -189,10 +218,12 @@ def test_what_the_labels_leave_out_is_counted_apart(tmp_path, others):
 
 def test_unknown_speakers_and_skipped_files_are_told(tmp_path, others):
     heard = [listen(a_clip(write(tmp_path / "a.wav", voice(1)), speaker="")), *map(listen, others)]
-    report = examine(heard, FOUR, [(Path("odd.wav"), "its name is odd")])
+    left = [("odd.wav", "its name is odd"), ("a", "few agree (2 sad)"), ("b", "few agree (1 sad)")]
+    report = examine(heard, FOUR, [(Path(name), why) for name, why in left])
     assert kinds(report) == {"no_speaker": False, "skipped": False}
     text = "\n".join(lines(report))
     assert "1 file skipped: 'odd.wav': its name is odd" in text
+    assert "2 files skipped: 'a': few agree (2 sad)" in text
     assert "no figure for unseen speakers" in text
 
 
@@ -435,6 +466,28 @@ def test_the_picture_is_a_png(check, tmp_path):
     red, green, blue = np.array([0xC8, 0x55, 0x3D]) / 255
     near = np.abs(pixels[..., :3] - (red, green, blue)).max(axis=2) < 0.01
     assert near.sum() > 1000
+
+
+@pytest.mark.train
+def test_names_that_no_font_has_are_no_trouble(check, tmp_path, recwarn):
+    pytest.importorskip("matplotlib", reason="matplotlib is in the extra train")
+    root = emodb(tmp_path / "말뭉치 a$x_$b")
+    odd = os.fsdecode(b"\xb8\xbb.wav")  # CP949, as an archive from Windows brings it
+    write(tmp_path / "plain.wav", voice(1)).rename(root / odd)
+    outs = tmp_path / "check.png", tmp_path / "check.json"
+    code, _, err = check(root, "--picture", outs[0], "--json", outs[1])
+    assert (code, err) == (0, "")
+    assert outs[0].stat().st_size > 10_000
+    assert not [str(w.message) for w in recwarn if "Glyph" in str(w.message)]
+    told = json.loads(outs[1].read_text(encoding="utf-8"))
+    assert any(path.endswith(odd) for problem in told["problems"] for path in problem["files"])
+
+
+@pytest.mark.parametrize("option", ["--json", "--manifest", "--picture"])
+def test_a_place_that_is_not_there_is_refused_before_anything_is_read(check, tmp_path, option):
+    code, out, err = check(emodb(tmp_path / "wav"), option, tmp_path / "none" / "x")
+    assert (code, out) == (1, "")
+    assert "there is no folder" in err
 
 
 def test_without_matplotlib_the_picture_is_refused_before_anything_is_read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,64 @@ def test_the_pattern_for_speakers_finds_them_in_the_paths(tmp_path):
         read_corpus(tmp_path, speaker="(")
 
 
+def test_a_group_that_fits_nothing_names_nobody(tmp_path):
+    touch(tmp_path, "03a01Fa.wav", "08a01Fa.wav")
+    clips = read_corpus(tmp_path, speaker=r"03(a0)|(zz)?$")
+    assert [clip.speaker for clip in clips] == ["emodb/a0", "emodb/08"]
+
+
+# ── nothing is left out in silence ────────────────────────────────────────────────────────────
+
+
+def test_what_cannot_be_listed_or_decoded_is_told(tmp_path):
+    touch(tmp_path, "sad/a.wav", "sad/b.m4a", "sad/c.AIFF", "sad/notes.txt", "sad/d.au")
+    (tmp_path / "angry").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "sad" / "pipe.wav")
+    found = find_clips(tmp_path)
+    assert [clip.path.name for clip in found.clips] == ["a.wav", "c.AIFF", "d.au"]
+    assert skipped(found) == {
+        "angry": "it is a link to nothing",
+        "b.m4a": ".m4a is not decoded here; make it a wav or flac",
+        "pipe.wav": "it is no regular file",
+    }
+
+
+def test_a_folder_that_is_closed_is_told(tmp_path, monkeypatch):
+    touch(tmp_path, "sad/a.wav", "angry/deep/b.wav")
+
+    def scandir(path, _real=os.scandir):
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return _real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = find_clips(tmp_path)
+    assert [clip.path.name for clip in found.clips] == ["a.wav"]
+    assert skipped(found) == {"deep": "it cannot be listed: Permission denied"}
+
+
+def test_what_came_after_the_folders_manifest_is_told(tmp_path):
+    touch(tmp_path, "sad/a.wav", "sad/b.wav")
+    (tmp_path / "manifest.csv").write_text("path,emotion\nsad/../sad/a.wav,sad\n")
+    found = find_clips(tmp_path)
+    assert [clip.path.name for clip in found.clips] == ["a.wav"]
+    assert skipped(found) == {"b.wav": "manifest.csv, which lies there, does not name it"}
+
+
+def test_crema_d_as_its_repository_has_it_counts_once(tmp_path):
+    touch(tmp_path, "AudioMP3/1001_DFA_ANG_XX.mp3", "AudioWAV/1001_DFA_ANG_XX.wav")
+    touch(tmp_path, "AudioMP3/1001_DFA_SAD_XX.mp3")
+    found = find_clips(tmp_path)
+    assert [c.path.name for c in found.clips] == ["1001_DFA_SAD_XX.mp3", "1001_DFA_ANG_XX.wav"]
+    assert skipped(found) == {"1001_DFA_ANG_XX.mp3": "it is there as .wav too"}
+
+
+def test_names_that_spell_emotions_out_are_no_kesdy18(tmp_path):
+    touch(tmp_path, *(f"spk_01_{word}.wav" for word in ("happy", "sad", "neutral", "angry")))
+    with pytest.raises(UnknownLayout):
+        find_clips(tmp_path)
+
+
 # ── AIHUB 263 ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -301,6 +360,13 @@ def test_aihub263_takes_a_recording_once(tmp_path):
     assert "once more" in skipped(found)["5e01.wav"]
 
 
+def test_aihub263_with_a_letter_that_is_none(tmp_path):
+    aihub(tmp_path)
+    table = tmp_path / "4차년도.csv"
+    table.write_bytes(table.read_bytes().replace("어, 그래?".encode("cp949"), b"\xff, ?", 1))
+    assert {clip.path.stem for clip in read_corpus(tmp_path)} >= {"5e01", "5e02", "5e06"}
+
+
 def test_aihub263_as_a_spreadsheet_saves_it(tmp_path):
     aihub(tmp_path)
     table = tmp_path / "4차년도.csv"
@@ -380,7 +446,7 @@ def test_a_folder_without_what_was_asked_for(tmp_path, names, layout, error, say
 
 
 def test_a_path_that_is_not_there_or_a_file_for_a_folder(tmp_path):
-    with pytest.raises(BadManifest, match="No such file"):
+    with pytest.raises(BadValue, match=r"nowhere.*that is there"):
         find_clips(tmp_path / "nowhere")
     with pytest.raises(SerError, match="a folder in the layout emodb"):
         find_clips(touch(tmp_path, "03a01Fa.wav") / "03a01Fa.wav", "emodb")

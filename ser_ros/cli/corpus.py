@@ -21,7 +21,8 @@ from ser_ros.corpora.heard import Heard, listen
 from ser_ros.corpora.layouts import AUTO, CHOICES, described, find_clips
 from ser_ros.corpora.tables import lines
 from ser_ros.display import progress
-from ser_ros.errors.machine import MissingExtra
+from ser_ros.errors.config import BadValue
+from ser_ros.errors.machine import CannotWrite, MissingExtra
 from ser_ros.files import write_text
 from ser_ros.labels import LabelSet, label_set
 
@@ -95,12 +96,18 @@ def run(options: argparse.Namespace) -> int:
     for asked, module in ((options.picture, "matplotlib"), (options.manifest, "sklearn")):
         if asked and find_spec(module) is None:
             raise MissingExtra(module, "train")
+    for path in (options.picture, options.json, options.manifest):
+        if path and not path.parent.is_dir():
+            raise CannotWrite(path, f"there is no folder '{path.parent}'")
+    if options.folds == 1:
+        raise BadValue("--folds", options.folds, "2 or more, each with its own speakers")
     report = _check(options, labels)
     for line in lines(report):
         print(line)
     if options.json:
-        text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)
-        write_text(options.json, text + "\n")
+        text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        # A name that is no text becomes an escape that JSON has for it too.
+        write_text(options.json, text.encode("utf-8", "backslashreplace").decode("utf-8"))
     if options.picture:
         from ser_ros.corpora.picture import draw
 

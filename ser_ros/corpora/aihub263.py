@@ -12,8 +12,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from ser_ros.corpora.clips import LICENCES, Clip
-from ser_ros.corpora.found import Folder, Found, Layout, Options, gender
+from ser_ros.corpora.clips import LICENCES, Clip, gender
+from ser_ros.corpora.found import Folder, Found, Layout, Options
 from ser_ros.errors.config import BadManifest, BadValue
 from ser_ros.errors.models import UnknownLabel
 from ser_ros.labels import canonical
@@ -38,14 +38,14 @@ def _rows(table: Path) -> list[dict[str, str]]:
             # Who has opened and saved it elsewhere; Korean in CP949 is never valid UTF-8.
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            text = content.decode("cp949")
+            text = content.decode("cp949", errors="replace")  # one bad letter costs no release
         reader = csv.DictReader(io.StringIO(text, newline=""))
         columns = [_plain(name) for name in reader.fieldnames or ()]
         if "wav_id" not in columns or not any(_VOTE.fullmatch(name) for name in columns):
             return []
         reader.fieldnames = columns
         return [{key: value or "" for key, value in row.items() if key} for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise BadManifest(table, getattr(error, "strerror", None) or str(error)) from error
 
 

@@ -123,15 +123,18 @@ class Report:
     def fit_for_training(self) -> list[Clip]:
         """Return the clips that can be trained on: readable, not silent, each recording once.
 
-        Of equal ones one with a fold is kept, wherever it was named.
+        Of equal ones one with a fold is kept, and one with a speaker, wherever they were named.
         Of a recording with two labels or two speakers nobody knows which is true: it is left out.
         """
         groups = _by_digest(self.heard)
         kept = []
         for h in self.heard:
             same = groups.get(h.digest, [h])
-            unclear = len({(o.clip.emotion, o.clip.speaker) for o in same}) > 1
-            one = min(same, key=lambda o: o.clip.fold is None)
+            emotions, speakers = (
+                {getattr(o.clip, k) for o in same} for k in ("emotion", "speaker")
+            )
+            unclear = len(emotions) > 1 or len(speakers - {""}) > 1
+            one = min(same, key=lambda o: (o.clip.fold is None, not o.clip.speaker))
             if not (h.error or h.silent or unclear) and one is h:
                 kept.append(h.clip)
         return kept
@@ -196,10 +199,13 @@ def _paths(heard: Iterable[Heard]) -> tuple[str, ...]:
 
 
 def _unreadable(heard: Sequence[Heard]) -> Iterable[Problem]:
-    bad = [h for h in heard if h.error]
-    if bad:
-        says = f"{_count(len(bad), 'file')} cannot be read: {bad[0].error}"
-        yield Problem("unreadable", says, True, _paths(bad))
+    bad: dict[str, list[Heard]] = defaultdict(list)
+    for h in heard:
+        if h.error:
+            bad[h.error.replace(str(h.clip.path), "")].append(h)
+    for same in bad.values():
+        says = f"{_count(len(same), 'file')} cannot be read: {same[0].error}"
+        yield Problem("unreadable", says, True, _paths(same))
 
 
 _DUPLICATES = (
@@ -214,13 +220,13 @@ def _duplicates(heard: Sequence[Heard]) -> Iterable[Problem]:
     groups: dict[str, list[list[Heard]]] = defaultdict(list)
     for same in _by_digest(heard).values():
         if len(same) > 1:
-            # What has no fold yet is in no other one.
-            told = {k: {of(h.clip) for h in same} - {None} for k, _, of, _ in _DUPLICATES}
+            # What has no fold yet is in no other one; a voice without a name may be any.
+            told = {k: {of(h.clip) for h in same} - {None, ""} for k, _, of, _ in _DUPLICATES}
             groups[next((k for k in told if len(told[k]) > 1), "")].append(same)
     for kind, words, _, spoils in (*_DUPLICATES, ("", "", None, False)):
         if groups[kind]:
             files = [h for same in groups[kind] for h in same]
-            pair = " and ".join(f"'{h.clip.path.name}'" for h in groups[kind][0][:2])
+            pair = " and ".join(f"'{h.clip.path}'" for h in groups[kind][0][:2])
             where = f" {words}" if words else ""
             says = (
                 f"{_count(len(groups[kind]), 'recording')} in several files{where}: {pair} hold "
@@ -266,6 +272,20 @@ def _quality(heard: Sequence[Heard]) -> Iterable[Problem]:
             f"in runs at full scale; '{worst.clip.path.name}' most, {worst.clipped:.1%}"
         )
         yield Problem("clipped", says, False, _paths(clipped))
+    damaged = [h for h in heard if h.repaired]
+    if damaged:
+        says = (
+            f"{_count(len(damaged), 'file')} with samples that are no numbers, taken as silence: "
+            f"'{damaged[0].clip.path.name}' has {damaged[0].repaired:,}"
+        )
+        yield Problem("no_numbers", says, False, _paths(damaged))
+    short = [h for h in heard if h.cut_short]
+    if short:
+        says = (
+            f"{_count(len(short), 'file')} shorter than the file itself says, as after a copy that "
+            f"was interrupted; copy again: '{short[0].clip.path.name}'"
+        )
+        yield Problem("cut_short", says, False, _paths(short))
 
 
 def _speakers(heard: Sequence[Heard]) -> Iterable[Problem]:
@@ -279,8 +299,10 @@ def _speakers(heard: Sequence[Heard]) -> Iterable[Problem]:
 
 
 def _names(skipped: Sequence[tuple[Path, str]]) -> Iterable[Problem]:
-    if skipped:
-        path, why = skipped[0]
-        says = f"{_count(len(skipped), 'file')} skipped: '{path.name}': {why}"
-        files = tuple(path.as_posix() for path, _ in skipped)
-        yield Problem("skipped", says, False, files)
+    reasons: dict[str, list[tuple[Path, str]]] = defaultdict(list)
+    for path, why in skipped:
+        reasons[why.partition(" (")[0]].append((path, why))
+    for same in reasons.values():
+        path, why = same[0]
+        says = f"{_count(len(same), 'file')} skipped: '{path.name}': {why}"
+        yield Problem("skipped", says, False, tuple(path.as_posix() for path, _ in same))

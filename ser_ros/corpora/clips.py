@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from ser_ros.errors.config import BadManifest, BadValue
 from ser_ros.errors.machine import CannotWrite
@@ -30,6 +31,25 @@ LICENCES = {
     "esc10": "CC BY 3.0",
 }
 """The licences of the corpora that are known by name."""
+
+GENDERS: Mapping[str, str] = {
+    "male": "male",
+    "m": "male",
+    "남": "male",
+    "남성": "male",
+    "남자": "male",
+    "female": "female",
+    "f": "female",
+    "여": "female",
+    "여성": "female",
+    "여자": "female",
+}
+
+
+def gender(word: str | None) -> str:
+    """Return `male`, `female`, or nothing for any other word."""
+    return GENDERS.get((word or "").strip().lower(), "")
+
 
 _COLUMNS = ("path", "emotion", "speaker", "corpus", "gender", "language", "licence", "fold")
 
@@ -56,17 +76,38 @@ class Clip:
 def _clip(row: dict[str, str], root: Path) -> Clip:
     corpus = (row.get("corpus") or "").strip()
     speaker = (row.get("speaker") or "").strip()
-    fold = (row.get("fold") or "").strip()
+    told = (row.get("gender") or "").strip()
     return Clip(
         path=root / row["path"].strip(),
         emotion=canonical(row["emotion"]),
         speaker=f"{corpus}/{speaker}" if corpus and speaker else speaker,
         corpus=corpus,
-        gender=(row.get("gender") or "").strip(),
+        gender=gender(told) or told,
         language=(row.get("language") or "").strip(),
         licence=(row.get("licence") or "").strip() or LICENCES.get(corpus, ""),
-        fold=int(fold) if fold else None,
+        fold=_fold((row.get("fold") or "").strip()),
     )
+
+
+def _fold(word: str) -> int | None:
+    if not word:
+        return None
+    try:
+        number = float(word)  # a table with gaps is often written with 0.0
+        if number != int(number):
+            raise ValueError
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"the fold is '{word}', expected a whole number") from error
+    return int(number)
+
+
+def _reader(text: TextIO) -> csv.DictReader[str]:
+    """Read a table with commas, or with what a spreadsheet puts in their place."""
+    head = text.readline()
+    text.seek(0)
+    reader = csv.DictReader(text, delimiter=max(",;\t", key=head.count))
+    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+    return reader
 
 
 def read_manifest(path: Path | str) -> list[Clip]:
@@ -75,7 +116,7 @@ def read_manifest(path: Path | str) -> list[Clip]:
     clips: list[Clip] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            reader = _reader(file)
             missing = {"path", "emotion"} - set(reader.fieldnames or ())
             if missing:
                 raise BadManifest(
@@ -90,7 +131,9 @@ def read_manifest(path: Path | str) -> list[Clip]:
                     clips.append(_clip(row, path.parent))
                 except (LabelError, ValueError) as error:
                     raise BadManifest(path, f"line {reader.line_num}: {error}") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise BadManifest(path, "it is not in UTF-8; save it as that") from error
+    except (OSError, csv.Error) as error:
         raise BadManifest(path, getattr(error, "strerror", None) or str(error)) from error
     if not clips:
         raise BadManifest(path, "it lists no recording")
@@ -111,7 +154,10 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
         speaker = clip.speaker.removeprefix(f"{clip.corpus}/") if clip.corpus else clip.speaker
         fold = "" if clip.fold is None else clip.fold
         told = (clip.corpus, clip.gender, clip.language, clip.licence, fold)
-        writer.writerow((place.as_posix(), clip.emotion, speaker, *told))
+        name = place.as_posix()
+        if name != name.lstrip():
+            name = f"./{name}"  # a folder may begin with a space, which a reader would strip
+        writer.writerow((name, clip.emotion, speaker, *told))
     try:
         write_text(path, text.getvalue())
     except UnicodeEncodeError as error:

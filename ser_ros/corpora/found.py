@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ser_ros.corpora.clips import Clip
 
-ENDINGS = frozenset({".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3"})
+ENDINGS = frozenset({".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aif", ".aiff", ".au"})
 """Endings of recordings, in lower case; all that libsndfile reads and that corpora come in."""
+
+_UNREADABLE = frozenset({".m4a", ".aac", ".wma", ".amr", ".3gp", ".mp4", ".webm", ".caf"})
+"""Endings of recordings that it does not read."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Folder:
     """Sorted, so that nothing depends on the file system's order."""
     tables: Sequence[Path]
     """The CSV files, likewise."""
+    left_out: Sequence[tuple[Path, str]] = ()
+    """(path, why) of what may hold recordings, and cannot be listed or decoded."""
 
     def within(self, path: Path) -> tuple[str, ...]:
         """Return the names of the folders between the root and a recording."""
@@ -60,31 +65,17 @@ class Layout:
     read: Callable[[Folder, Options], Found]
 
 
-GENDERS: Mapping[str, str] = {
-    "male": "male",
-    "m": "male",
-    "남": "male",
-    "남성": "male",
-    "남자": "male",
-    "female": "female",
-    "f": "female",
-    "여": "female",
-    "여성": "female",
-    "여자": "female",
-}
-
-
-def gender(word: str | None) -> str:
-    """Return `male`, `female`, or nothing for any other word."""
-    return GENDERS.get((word or "").strip().lower(), "")
-
-
 def list_folder(root: Path) -> Folder:
     """Walk a folder, through links too, for people link what is large."""
     recordings: list[Path] = []
     tables: list[Path] = []
+    left_out: list[tuple[Path, str]] = []
     seen: set[str] = set()
-    for place, folders, files in os.walk(root, followlinks=True):
+
+    def closed(error: OSError) -> None:
+        left_out.append((Path(error.filename), f"it cannot be listed: {error.strerror}"))
+
+    for place, folders, files in os.walk(root, onerror=closed, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:  # a link to a folder above it
             folders.clear()
@@ -93,8 +84,18 @@ def list_folder(root: Path) -> Folder:
         # Archives made on a Mac bring a `._x.wav` for each `x.wav`, which is no sound.
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
         for name in sorted(files):
-            ending = os.path.splitext(name)[1].lower()
-            if name.startswith(".") or ending not in {*ENDINGS, ".csv"}:
+            if name.startswith("."):
                 continue
-            (tables if ending == ".csv" else recordings).append(Path(place, name))
-    return Folder(root, sorted(recordings), sorted(tables))
+            path = Path(place, name)
+            ending = path.suffix.lower()
+            if ending in ENDINGS and (path.is_file() or not path.exists()):
+                recordings.append(path)
+            elif ending == ".csv":
+                tables.append(path)
+            elif ending in ENDINGS:  # a pipe would be waited for
+                left_out.append((path, "it is no regular file"))
+            elif ending in _UNREADABLE:
+                left_out.append((path, f"{ending} is not decoded here; make it a wav or flac"))
+            elif path.is_symlink() and not path.exists():
+                left_out.append((path, "it is a link to nothing"))
+    return Folder(root, sorted(recordings), sorted(tables), left_out)

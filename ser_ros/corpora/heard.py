@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,10 @@ CLIPPED_SHARE = 0.001
 
 _FULL_SCALE = np.float32(32767 / 32768)
 
+_STREAMED = 0x7FFFFF00
+"""A length in a WAV's header from which it stands for "not known yet": what writes into a pipe puts
+0xFFFFFFFF there, or about 0x7FFFFFFF."""
+
 _BLOCK_S = 10.0
 """Seconds that are decoded at a time: an hour in one file must not fill the memory."""
 
@@ -40,6 +46,10 @@ class Heard:
     """RMS in dBFS."""
     clipped: float = 0.0
     """Share of the samples that lie at full scale in runs of at least `CLIPPED_RUN`, 0 to 1."""
+    repaired: int = 0
+    """Samples that are no finite numbers."""
+    cut_short: bool = False
+    """Whether the file promises more than it holds."""
     digest: str = ""
     """SHA-256 of the decoded samples: the same for a wav and the flac made from it."""
     error: str = ""
@@ -69,12 +79,13 @@ def in_runs(samples: audio.Samples, run: int = CLIPPED_RUN) -> int:
 
 def listen(clip: Clip) -> Heard:
     """Decode a recording and measure it; what cannot be read is told, not raised."""
-    frames = rate = channels = clipped = 0
+    frames = rate = channels = clipped = repaired = 0
     power = 0.0
     digest = hashlib.sha256()
     try:
         for block, rate in audio.blocks_of(clip.path, _BLOCK_S):  # noqa: B007 - of the file
-            block, _ = audio.repair(block)
+            block, bad = audio.repair(block)
+            repaired += bad
             frames += len(block)
             channels = block.shape[1]
             power += float(np.sum(np.square(block, dtype=np.float64)))
@@ -85,4 +96,24 @@ def listen(clip: Clip) -> Heard:
     digest.update(f"{rate} {channels}".encode())
     level = audio.level_dbfs(np.array([np.sqrt(power / (frames * channels))], np.float32))
     share = clipped / (frames * channels)
-    return Heard(clip, frames / rate, rate, channels, level, share, digest.hexdigest())
+    return Heard(
+        clip,
+        frames / rate,
+        rate,
+        channels,
+        level,
+        share,
+        repaired,
+        _cut_short(clip.path),
+        digest.hexdigest(),
+    )
+
+
+def _cut_short(path: Path) -> bool:
+    """Return whether a WAV ends before its header says; one of a stream tells no length."""
+    try:
+        with path.open("rb") as file:
+            name, size = struct.unpack("<4sI", file.read(8))
+            return name == b"RIFF" and file.tell() + size > path.stat().st_size and size < _STREAMED
+    except (OSError, struct.error):
+        return False

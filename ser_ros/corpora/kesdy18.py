@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ser_ros.corpora import folders
 from ser_ros.corpora.clips import LICENCES, Clip
 from ser_ros.corpora.found import Folder, Found, Layout, Options
-from ser_ros.labels import ANGRY, HAPPY, NEUTRAL, SAD
+from ser_ros.errors.models import UnknownLabel
+from ser_ros.labels import ANGRY, HAPPY, NEUTRAL, SAD, canonical
 
 CORPUS = "kesdy18"
 
@@ -24,9 +26,22 @@ def _letter(path: Path) -> str:
     return path.stem[_EIGHTH : _EIGHTH + 1].lower()
 
 
+def _spelt(path: Path) -> bool:
+    """Return whether a name has a whole word for an emotion."""
+    for word in re.findall(r"[^\W\d_]{3,}", path.stem):
+        try:
+            canonical(word)
+        except UnknownLabel:
+            continue
+        return True
+    return False
+
+
 def _fits(folder: Folder) -> float:
     if CORPUS in folder.root.resolve().name.lower() and folders.fits(folder) > _MOSTLY:
         return 1.0
+    if any(_spelt(path) for path in folder.recordings):
+        return 0.0  # x_happy.wav, x_surprise.wav: an eighth letter is an accident there
     flat = len({path.parent for path in folder.recordings}) == 1
     letters = [_letter(path) for path in folder.recordings]
     known = [letter for letter in letters if letter in LETTERS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,14 +44,21 @@ def find_clips(path: Path | str, layout: str = AUTO, options: Options | None = N
     if not path.is_dir() or layout == MANIFEST:
         if layout not in (AUTO, MANIFEST):
             raise BadValue("path", str(path), f"a folder in the layout {layout}")
+        if not path.exists():
+            raise BadValue(
+                "path", str(path), "a folder of recordings, or a manifest, that is there"
+            )
         table = path / "manifest.csv" if path.is_dir() else path
-        return _with_speakers(Found(MANIFEST, read_manifest(table)), table.parent, options)
+        clips = read_manifest(table)
+        missed = _not_named(clips, list_folder(path)) if path.is_dir() else []
+        return _with_speakers(Found(MANIFEST, clips, missed), table.parent, options)
     # Labels that somebody wrote down are better than any that are guessed.
     if layout == AUTO and _has_manifest(path):
         return find_clips(path, MANIFEST, options)
     folder = list_folder(path)
     chosen = _recognise(folder) if layout == AUTO else _named(layout)
     found = chosen.read(folder, options)
+    found = replace(found, skipped=[*found.skipped, *folder.left_out])
     if not found.clips:
         why = found.skipped[0] if found.skipped else None
         reason = f"'{why[0].name}': {why[1]}" if why else "it holds no recording"
@@ -63,6 +71,13 @@ def read_corpus(
 ) -> list[Clip]:
     """Return the clips of `find_clips` alone, for whoever has seen what it leaves out."""
     return list(find_clips(path, layout, Options(min_agreement, speaker)).clips)
+
+
+def _not_named(clips: Sequence[Clip], folder: Folder) -> list[tuple[Path, str]]:
+    """Return what lies in a folder and came after its manifest was written."""
+    named = {os.path.abspath(clip.path) for clip in clips}
+    why = "manifest.csv, which lies there, does not name it"
+    return [(path, why) for path in folder.recordings if os.path.abspath(path) not in named]
 
 
 def _named(name: str) -> Layout:
@@ -88,6 +103,13 @@ def _recognise(folder: Folder) -> Layout:
     return best
 
 
+def _first_of(match: re.Match[str] | None) -> str:
+    """Return the first group of a match that holds anything; without groups, all of it."""
+    if match is None:
+        return ""
+    return next((group for group in match.groups() or (match[0],) if group), "")
+
+
 def _with_speakers(found: Found, root: Path, options: Options) -> Found:
     """Take the speakers from the paths, where a pattern says how."""
     if not options.speaker:
@@ -99,11 +121,9 @@ def _with_speakers(found: Found, root: Path, options: Options) -> Found:
     clips = []
     for clip in found.clips:
         inside = clip.path.relative_to(root) if clip.path.is_relative_to(root) else clip.path
-        match = pattern.search(inside.as_posix())
-        if match is not None:
-            name = match[1] if pattern.groups else match[0]
-            name = f"{clip.corpus}/{name}" if clip.corpus else name
-            clip = replace(clip, speaker=name)
+        name = _first_of(pattern.search(inside.as_posix()))
+        if name:
+            clip = replace(clip, speaker=f"{clip.corpus}/{name}" if clip.corpus else name)
         clips.append(clip)
     if not any(clip.speaker for clip in clips):
         example = clips[0].path.name

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ser_ros.corpora.clips import LICENCES, Clip
-from ser_ros.corpora.found import Folder, Found, Layout, Options, gender
+from ser_ros.corpora.clips import LICENCES, Clip, gender
+from ser_ros.corpora.found import Folder, Found, Layout, Options
 from ser_ros.labels import (
     ANGRY,
     BOREDOM,
@@ -50,10 +50,15 @@ class Naming:
         clips: list[Clip] = []
         skipped: list[tuple[Path, str]] = []
         told = _demographics(folder) if self.corpus == "cremad" else {}
+        # CREMA-D's repository holds every recording as wav and as mp3.
+        best = {p.stem: p.suffix for p in sorted(folder.recordings, key=_coarse, reverse=True)}
         for path in folder.recordings:
             found = self.match(path)
             if found is None:
                 skipped.append((path, f"its name is not like {self.example}"))
+                continue
+            if path.suffix != best[path.stem]:
+                skipped.append((path, f"it is there as {best[path.stem]} too"))
                 continue
             if found.groupdict().get("song"):
                 skipped.append((path, "it is sung, not spoken"))
@@ -74,6 +79,11 @@ class Naming:
         return Found(self.corpus, clips, skipped)
 
 
+def _coarse(path: Path) -> int:
+    """Return how far a recording's format may be from what was recorded."""
+    return {".wav": 0, ".flac": 1}.get(path.suffix.lower(), 2)
+
+
 def _demographics(folder: Folder) -> dict[str, str]:
     """Return the gender of each actor of CREMA-D, from the table that lies in its repository."""
     name = "videodemographics.csv"
@@ -81,8 +91,11 @@ def _demographics(folder: Folder) -> dict[str, str]:
     for table in (*folder.tables, above):
         if table.name.lower() != name or not table.is_file():
             continue
-        with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            rows = list(csv.DictReader(file))
+        try:
+            with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+                rows = list(csv.DictReader(file))
+        except (OSError, csv.Error):  # clips without a gender are clips all the same
+            continue
         return {(row.get("ActorID") or "").strip(): gender(row.get("Sex")) for row in rows}
     return {}
 

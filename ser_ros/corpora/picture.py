@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ _WHITE = "#ffffff"
 
 _DPI = 130
 
+_TITLE = 90
+"""Characters that fit on a line."""
+
 _LONGEST_S = 10.0
 """Seconds up to which durations are drawn; what is longer is counted into the last bar."""
 
@@ -41,7 +45,17 @@ def draw(report: Report, path: Path, title: str) -> None:
     columns = len(labels)
     figure: Any = Figure(figsize=(max(12.0, 2.1 * columns + 1.2), 9.0), facecolor=_WHITE)
     FigureCanvasAgg(figure)  # without a display, and without matplotlib's global state
-    figure.text(0.06, 0.962, title, fontsize=15, fontweight="bold", color=_INK, va="center")
+    title = shorten(_drawable(title), _TITLE, placeholder=" ...") or "recordings"
+    figure.text(
+        0.06,
+        0.962,
+        title,
+        parse_math=False,
+        fontsize=15,
+        fontweight="bold",
+        color=_INK,
+        va="center",
+    )
     figure.text(0.06, 0.929, _summary(report), fontsize=10, color="#666666", va="center")
     colours = {label: _COLOURS[k % len(_COLOURS)] for k, label in enumerate(labels)}
 
@@ -73,6 +87,14 @@ def draw(report: Report, path: Path, title: str) -> None:
 
     with written_aside(path) as aside:
         figure.savefig(aside, format="png", dpi=_DPI)
+
+
+def _drawable(text: str) -> str:
+    """Return the characters that the font which matplotlib brings has."""
+    from matplotlib.font_manager import findfont, get_font
+
+    font = get_font(findfont("DejaVu Sans"))
+    return "".join(each for each in text if font.get_char_index(ord(each))).strip()
 
 
 def _summary(report: Report) -> str:
@@ -255,8 +277,8 @@ def _waveform(
 def _caption(heard: Heard) -> str:
     """Name the clip, where the fonts that matplotlib brings can write it."""
     name = heard.clip.path.stem
-    if not name.isascii():
-        name = heard.clip.corpus if heard.clip.corpus.isascii() else ""
+    if _drawable(name) != name:
+        name = _drawable(heard.clip.corpus)
     name = name if len(name) <= 22 else f"{name[:21]}..."
     return f"{name}  {heard.level:.0f} dBFS".replace("$", r"\$").strip()
 
