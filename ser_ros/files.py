@@ -14,6 +14,17 @@ PUBLIC, PRIVATE = 0o644, 0o600
 """Who may read a file: everybody, or its owner alone."""
 
 
+def check_file(path: Path) -> None:
+    """Hold that `written_aside` can write a file, before anybody waits. Raises `CannotWrite`."""
+    place = path.resolve()
+    if place.exists() and not place.is_file():
+        raise CannotWrite(path, "it is no regular file")
+    if not place.parent.is_dir():
+        raise CannotWrite(path, f"there is no folder '{path.parent}'")
+    if not os.access(place.parent, os.W_OK | os.X_OK):
+        raise CannotWrite(path, "Permission denied")
+
+
 @contextmanager
 def written_aside(path: Path, mode: int = PUBLIC) -> Iterator[Path]:
     """Give a path to write to; it takes the place of `path` once the block has ended well.

@@ -67,6 +67,10 @@ def test_one_speaker_tells_nothing_of_others():
     found = bootstrap.interval(accuracy_of(np.array([True, False])), ["s", "s"])
     assert found.value == 0.5
     assert np.isnan([found.low, found.high]).all()
+    # Nor do the others of another corpus tell how the voices of this one differ.
+    correct, corpora = np.array([True, False, True]), ["x", "x", "y"]
+    found = bootstrap.interval(accuracy_of(correct), ["a", "b", "c"], corpora)
+    assert np.isnan([found.low, found.high]).all()
 
 
 def test_figures_over_weights_are_the_scores_of_repeated_clips():
@@ -84,11 +88,15 @@ def test_figures_over_weights_are_the_scores_of_repeated_clips():
     assert bootstrap.ece(truth, guess, confidence)(weights)[0] == pytest.approx(expected.ece)
 
 
-def test_a_class_that_is_not_drawn_has_no_say():
+def test_a_draw_that_lacks_a_class_has_no_say():
     figure = bootstrap.uar(np.array([0, 0, 1]), np.array([0, 1, 0]))
     np.testing.assert_allclose(
-        figure(np.array([[1.0, 1, 1], [1, 1, 0], [0, 0, 1]])), [0.25, 0.5, 0]
+        figure(np.array([[1.0, 1, 1], [1, 1, 0], [0, 0, 1]])), [0.25, np.nan, np.nan]
     )
+    # The other speaker's class is always missed; without him the figure would be 1.
+    truth, guess = np.array([0, 0, 1]), np.array([0, 0, 0])
+    found = bootstrap.interval(bootstrap.uar(truth, guess), ["a", "b", "b"])
+    assert (found.value, found.high) == (0.5, 0.5)
 
 
 def test_corpora_weigh_the_same():

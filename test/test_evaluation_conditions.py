@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,7 @@ def test_silence_and_noise_reach_no_emotion(tmp_path):
     found = claimed(heard, [(1.0, 0.5)] * 4)
     assert found["all"]["n"] == 188
     assert found["all"]["claimed"] == 0
+    assert found["recorded"] is None, "all of it was made"
 
 
 def test_a_claim_is_an_emotion_that_is_sure_enough():
@@ -181,6 +183,21 @@ def test_a_claim_is_an_emotion_that_is_sure_enough():
     # Less sure of everything, or less to be sure of.
     assert claimed([spoken], [(9.0, 0.5)])["all"]["claimed"] == 0
     assert claimed([spoken], [(1.0, 0.2)])["all"]["claimed"] == 2
+
+
+def test_what_never_happened_may_happen():
+    """Three of 100 would be missed about every twentieth time."""
+    quiet = np.zeros(6, np.float32)
+    heard = [
+        Heard(replace(tiny_clip("rain"), path=Path(f"{k % 84}.wav")), NOT_SPEECH, NONE, quiet)
+        for k in range(168)  # two models heard each of them
+    ]
+    found = claimed(heard, [(1.0, 0.5)] * 168)["recorded"]["share"]
+    assert (found["value"], found["low"]) == (0, 0)
+    assert found["high"] == pytest.approx(0.0430, abs=1e-4)  # scipy.stats.beta.ppf(.975, 1, 84)
+
+
+NONE = np.zeros((0, 4), np.float32)
 
 
 def tiny_clip(kind):

@@ -14,7 +14,7 @@ from ser_ros.evaluation.clips import Heard
 from ser_ros.evaluation.conditions import CONDITIONS
 from ser_ros.evaluation.pictures import PICTURES, draw
 from ser_ros.evaluation.provenance import commit, origin
-from ser_ros.evaluation.results import markdown, write_results
+from ser_ros.evaluation.results import finite, markdown, write_results
 from ser_ros.evaluation.tables import Opinions, summaries, summary
 from ser_ros.evaluation.targets import Target, targets
 
@@ -85,6 +85,7 @@ def results():
         },
         "no_speech": {
             "all": {"share": interval(0.004, 0.002), "claimed": 4, "n": 1000},
+            "recorded": {"share": interval(0.004, 0.002), "claimed": 4, "n": 900},
             "kinds": {"rain": {"share": interval(0.0, 0.0), "claimed": 0, "n": 500}},
             "models": 5,
         },
@@ -100,6 +101,8 @@ def results():
             "area": curve.area,
             "gained": clean.interval(clean.accuracy_gained()).to_dict(),
             "uncertain_below": 0.456,
+            "answered": 0.7,
+            "brought": False,
         },
         "listening": {
             "rows": {
@@ -180,8 +183,6 @@ def test_an_interval_that_is_not_known(results):
         }
     }
     found = {**results, "conditions": {**results["conditions"], **alone}}
-    from ser_ros.evaluation.results import finite
-
     assert "| clean | 0.500 [-, -] |" in markdown(finite(found), set())
 
 
@@ -196,6 +197,29 @@ def test_the_targets_are_held_against_what_was_measured(results):
     measured = found["EMO-DB, UAR"].measured
     assert measured is not None
     assert measured.value == results["folds"]["corpora"]["emodb"]["uar"]
+
+
+def test_other_emotions_are_held_against_nothing(results):
+    assert targets({**results, "labels": ["sad", "happy"]}) == []
+
+
+def test_the_page_says_what_few_speakers_and_one_fold_are_worth(results):
+    page = markdown(finite(results), set())
+    assert "too narrow" not in page
+    assert "this is one of them" in page
+    few = {**results["folds"], "corpora": {"own": {**results["folds"]["all"], "speakers": 2}}}
+    assert "speakers as there are of own is too narrow" in " ".join(
+        markdown(finite({**results, "folds": few}), set()).split()
+    )
+    several = {**results, "splits": [results["splits"][0]] * 5}
+    assert "this is one of them" not in markdown(finite(several), set())
+
+
+def test_the_page_says_whose_threshold_it_is(results):
+    brought = {**results["risk_coverage"], "brought": True, "answered": 0.62}
+    page = " ".join(markdown(finite({**results, "risk_coverage": brought}), set()).split())
+    assert "the threshold that the model brings; 62% of the clips are answered" in page
+    assert "largest threshold" in " ".join(markdown(finite(results), set()).split())
 
 
 def test_of_two_gains_the_worse_counts(results):

@@ -15,7 +15,7 @@ import tiny
 from ser_ros.bundle import Bundle, Calibration
 from ser_ros.carried import recordings_folder
 from ser_ros.corpora import Clip, read_manifest
-from ser_ros.errors.config import BadManifest, BadValue, SpeakersInTraining
+from ser_ros.errors.config import BadManifest, BadValue, NobodyTold, SpeakersInTraining
 from ser_ros.errors.models import BundleMismatch
 from ser_ros.evaluation import judging, silence
 from ser_ros.evaluation.measure import measure
@@ -163,6 +163,30 @@ def test_the_temperature_of_a_fold_is_that_of_the_others(splits, tmp_path):
     assert [s.temperature for s in both] == [s.temperature for s in reversed(alone)]
     assert alone[0].temperature != alone[1].temperature
     assert both[0].temperatures == pytest.approx(alone[1].temperature)
+
+
+def test_a_model_that_brings_its_calibration_is_measured_with_it(clips, tmp_path):
+    """As it ships: nothing is fitted on the voices that are scored."""
+    about = {"training": {"corpora": ["other"], "speakers": ["x"], "calibrated_on": ["x"]}}
+    brings = replace(tiny.bundle(BIAS, SLOPE), about=about, calibration=Calibration(2.5, 0.4))
+    brings.save(tmp_path / "m")
+    study = Study([Split("all", FOLD, tmp_path / "m", clips[::5])], tmp_path)
+    (side,) = study.sides
+    assert (side.temperature, study.uncertain_below) == (2.5, 0.4)
+    assert (side.temperatures == 2.5).all()
+    assert strangers_to(side, [side]) is None
+    found = study.risk_coverage()
+    assert (found["brought"], found["uncertain_below"]) == (True, 0.4)
+    assert found["answered"] == np.mean(study.opinions(study.folds).confidence >= 0.4)
+
+
+def test_clips_of_a_known_corpus_must_say_who_speaks(clips, tmp_path):
+    nameless = [replace(clip, speaker="") for clip in clips[::5]]
+    path = model(tmp_path / "m", [])
+    with pytest.raises(NobodyTold, match="emodb"):
+        Study([Split("all", FOLD, path, nameless)], tmp_path)
+    unnamed = [replace(clip, corpus="") for clip in nameless]
+    assert "not told" in Study([Split("all", FOLD, path, unnamed)], tmp_path).notes[0]
 
 
 def test_a_voice_is_compared_with_strangers_as_its_temperature_is_theirs(splits, tmp_path):

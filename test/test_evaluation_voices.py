@@ -25,6 +25,7 @@ from ser_ros.evaluation.baseline import (
     population,
 )
 from ser_ros.evaluation.clips import Heard, Item, items_of, subset
+from ser_ros.evaluation.conditions import Condition
 from ser_ros.evaluation.judging import HeardClips, Task, judge, load, name_of
 from ser_ros.evaluation.listening import first, voices
 from ser_ros.evaluation.seen import acquaintance, knows_noises
@@ -321,6 +322,18 @@ def test_judging_goes_on_where_it_stopped(model, items, tmp_path, monkeypatch):
     tiny.bundle(slope=2.0).save(model)
     again = judge(Task(model), everything, work)
     assert len(heard) == 1 + 8, "another network, and all is heard again"
+    bundle = tiny.bundle(slope=2.0)
+    replace(bundle, features=replace(bundle.features, range_db=30.0)).save(model)
+    judge(Task(model), everything, work)
+    assert len(heard) == 1 + 2 * 8, "the same network is shown other images"
+    heard.clear()
+    noise = tmp_path / "noise.wav"
+    loud = Task(model, Condition("noise 10 dB", noises=(noise,)))
+    for level in (0.1, 0.2):
+        samples = np.random.default_rng(0).standard_normal(16_000) * level
+        soundfile.write(noise, samples, 16_000, subtype="FLOAT")
+        judge(loud, items, work)
+    assert len(heard) == 2 * 8, "another noise under the same name"
     assert np.abs(again.heard[0].logits - fresh.heard[0].logits).max() > 0.01
 
 

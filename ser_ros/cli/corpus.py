@@ -22,8 +22,8 @@ from ser_ros.corpora.layouts import AUTO, CHOICES, described, find_clips
 from ser_ros.corpora.tables import lines
 from ser_ros.display import progress
 from ser_ros.errors.config import BadValue
-from ser_ros.errors.machine import CannotWrite, MissingExtra
-from ser_ros.files import write_text
+from ser_ros.errors.machine import MissingExtra
+from ser_ros.files import check_file, write_text
 from ser_ros.labels import LabelSet, label_set
 
 HELP = "find out what recordings hold and what is wrong with them"
@@ -97,8 +97,8 @@ def run(options: argparse.Namespace) -> int:
         if asked and find_spec(module) is None:
             raise MissingExtra(module, "train")
     for path in (options.picture, options.json, options.manifest):
-        if path and not path.parent.is_dir():
-            raise CannotWrite(path, f"there is no folder '{path.parent}'")
+        if path:
+            check_file(path)
     if options.folds == 1:
         raise BadValue("--folds", options.folds, "2 or more, each with its own speakers")
     report = _check(options, labels)

@@ -24,17 +24,18 @@ from ser_ros.cli.evaluate_text import (
 from ser_ros.cli.options import add_model_arguments, positive, typed
 from ser_ros.corpora import Clip, read_manifest
 from ser_ros.errors.config import BadManifest, BadValue, NothingToScore
+from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation import baseline
 from ser_ros.evaluation.clips import Item, items_of
 from ser_ros.evaluation.conditions import CONDITIONS, NOISES, Condition, conditions
 from ser_ros.evaluation.judging import HeardClips, Task
 from ser_ros.evaluation.measure import measure
 from ser_ros.evaluation.provenance import origin
-from ser_ros.evaluation.results import finite
+from ser_ros.evaluation.results import PICTURES, finite
 from ser_ros.evaluation.seen import acquaintance, knows_noises, strangers
 from ser_ros.evaluation.splits import FOLD, Split
 from ser_ros.evaluation.tables import summaries, summary
-from ser_ros.files import write_text
+from ser_ros.files import check_file, write_text
 from ser_ros.report.files import report_files
 from ser_ros.report.folder import PAGE, check_place
 from ser_ros.voices import MODES
@@ -105,12 +106,18 @@ def run(options: argparse.Namespace) -> int:
     clips = _clips(options)
     if options.report:
         check_place(options.report)
+    if options.json:
+        check_file(Path(options.json))
     evaluation = Evaluation(options)
     task, bundle = evaluation.task, evaluation.classifier.bundle
     changed = _conditions(options, bundle)
     items = items_of(clips, bundle.labels)
     if options.results:  # before anybody waits
         strangers(bundle, clips)
+        try:
+            (options.results / PICTURES).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotWrite(options.results, error.strerror or str(error)) from error
     judged = _heard(options, evaluation, items)
 
     found: Found = {}
@@ -146,6 +153,7 @@ def run(options: argparse.Namespace) -> int:
         print_conditions(found["conditions"])
     if options.no_speech:
         found["no_speech"] = evaluation.no_speech(options.no_speech)
+        _print_unreadable(found["no_speech"]["unreadable"])
         print_no_speech(found["no_speech"])
     if options.json:
         how = {
@@ -161,7 +169,12 @@ def run(options: argparse.Namespace) -> int:
         _write_report(options, task, items)
     if options.results:
         _write_results(options, task, clips)
-    return 1 if judged.unreadable else 0
+    return 1 if judged.unreadable or found.get("no_speech", {}).get("unreadable") else 0
+
+
+def _print_unreadable(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        print(f"evaluate: {sentence}", file=sys.stderr)
 
 
 def _clips(options: argparse.Namespace) -> list[Clip]:
@@ -193,9 +206,11 @@ def _heard(
     if options.baseline and items:  # before anybody waits; what is heard tells it again
         evaluation.check_baseline(items, options.baseline)
     judged = evaluation.judge(evaluation.task, items) if items else HeardClips([], [])
-    for sentence in judged.unreadable:
-        print(f"evaluate: {sentence}", file=sys.stderr)
+    _print_unreadable(judged.unreadable)
     unreadable = len(judged.unreadable)
+    if options.results and unreadable:
+        why = f"{unreadable} recordings cannot be read; a figure must not hang on what is missing"
+        raise BadManifest(options.manifest, why)
     if not judged.heard and unreadable:
         raise BadManifest(options.manifest, f"none of {unreadable} recordings can be read")
     if not judged.heard:

@@ -118,7 +118,8 @@ class Evaluation:
             made = self.work or stack.enter_context(tempfile.TemporaryDirectory())
             held_out = knows_noises(self.classifier.bundle, folder)
             items = silent_items(folder, Path(made) / "no-speech", self.seed, held_out)
-            heard = self.judge(self.task, items).heard
+            judged = self.judge(self.task, items)
         calibration = self.classifier.calibration
         said = (calibration.temperature, calibration.uncertain_below)
-        return claimed(heard, [said] * len(heard), self.seed)
+        found = claimed(judged.heard, [said] * len(judged.heard), self.seed)
+        return {**found, "unreadable": judged.unreadable}

@@ -84,6 +84,15 @@ class NothingReadable(ManifestError):
         )
 
 
+class NobodyTold(ManifestError):
+    def __init__(self, bundle: Path | str, corpora: Iterable[str]) -> None:
+        super().__init__(
+            f"The model '{bundle}' was trained on {listed(sorted(corpora))}, and clips of that do "
+            "not say who speaks, so nobody can tell whether it knows them; expected a manifest "
+            "with their speakers."
+        )
+
+
 class SpeakersInTraining(ManifestError):
     def __init__(self, bundle: Path | str, speakers: Iterable[str]) -> None:
         super().__init__(

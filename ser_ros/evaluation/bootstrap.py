@@ -58,15 +58,15 @@ def interval(
     """Return a figure with its interval.
 
     `speakers` and `strata` (the corpora: as many speakers of each are drawn as there are) name
-    those of each clip. A draw in which the figure has no value (NaN) has no say. Where no stratum
-    has two speakers nothing is known of how they differ: the interval's ends are NaN.
+    those of each clip. A draw in which the figure has no value (NaN) has no say. Where a stratum
+    has one speaker alone nothing is known of how its voices differ: the interval's ends are NaN.
     """
     unit = units_of(speakers)
     stratum = units_of([s or "-" for s in strata] if strata is not None else ["-"] * len(unit))
     random = np.random.default_rng(seed)
     groups = [np.unique(unit[stratum == s]) for s in np.unique(stratum)]
     value = float(figure(np.ones((1, len(unit))))[0])
-    if all(len(group) < 2 for group in groups):
+    if any(len(group) < 2 for group in groups):
         return Interval(value, np.nan, np.nan)
     found = []
     for start in range(0, draws, _AT_ONCE):
@@ -86,15 +86,15 @@ def interval(
 
 
 def uar(truth: Truth, guess: npt.NDArray[np.int64]) -> Figure:
-    """The mean recall of the classes that are drawn."""
+    """The mean recall of the classes; NaN in a draw that lacks one, and so is of other classes."""
     of_class = [truth == k for k in np.unique(truth)]
     hit = truth == guess
 
     def figure(weights: Weights) -> npt.NDArray[np.float64]:
         there = np.stack([weights[:, own].sum(axis=1) for own in of_class])
         hits = np.stack([weights[:, own & hit].sum(axis=1) for own in of_class])
-        recall = np.divide(hits, there, out=np.zeros_like(hits), where=there > 0)
-        return recall.sum(axis=0) / np.maximum((there > 0).sum(axis=0), 1)
+        recall = np.divide(hits, there, out=np.full_like(hits, np.nan), where=there > 0)
+        return np.asarray(recall.mean(axis=0))
 
     return figure
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import numpy as np
 from ser_ros import audio
 from ser_ros.audio import Samples
 from ser_ros.bundle import Bundle
-from ser_ros.classifier import Classifier
+from ser_ros.classifier import MIN_SPEECH_RATIO, Classifier
 from ser_ros.display import progress
 from ser_ros.errors.audio import AudioError
 from ser_ros.errors.machine import CannotWrite
@@ -68,8 +68,8 @@ def judge(
     Raises `BundleError`, `CannotWrite` for a `work` that cannot be written to, or `ProcessLost`.
     """
     chunks = [tuple(items[i : i + _CHUNK]) for i in range(0, len(items), _CHUNK)]
-    sha256 = Bundle.load(task.bundle).sha256
-    kept = [_kept_at(work, task, sha256, chunk) for chunk in chunks]
+    told = _told_by(task.bundle)
+    kept = [_kept_at(work, task, told, chunk) for chunk in chunks]
     found: dict[int, Part] = {}
     missing = []
     for index, path in enumerate(kept):
@@ -78,7 +78,7 @@ def judge(
             missing.append(index)
         else:
             found[index] = part
-    tasks = [(task, sha256, chunks[index]) for index in missing]
+    tasks = [(task, told, chunks[index]) for index in missing]
     parts = each(_judge_chunk, tasks, jobs, "judged clips", kept=work is not None)
     for _, (number, part) in zip(progress(missing, what or "judging"), parts, strict=True):
         index = missing[number]
@@ -114,23 +114,28 @@ def hear(classifier: Classifier, samples: Samples, item: Item) -> Heard:
 
 
 Chunk = tuple[Task, str, tuple[Item, ...]]
-"""A task, the SHA-256 of its bundle's network, and clips."""
+"""A task, what tells its bundle from others, and clips."""
 
 
 def classifier_of(task: Task) -> Classifier:
     """Return what hears a task's clips in this process, loaded once."""
-    sha256 = Bundle.load(task.bundle).sha256
-    return _classifier(task.bundle, sha256, task.runtime, task.threads)
+    return _classifier(task.bundle, _told_by(task.bundle), task.runtime, task.threads)
+
+
+def _told_by(bundle: Path) -> str:
+    """Return what decides what a bundle hears: its network, and the images that this is shown."""
+    found = Bundle.load(bundle)
+    return json.dumps([found.sha256, found.labels.labels, asdict(found.features)])
 
 
 @lru_cache(maxsize=1)
-def _classifier(bundle: Path, sha256: str, runtime: str, threads: int) -> Classifier:
+def _classifier(bundle: Path, told: str, runtime: str, threads: int) -> Classifier:
     return Classifier(Bundle.load(bundle), runtime, threads)
 
 
 def _judge_chunk(chunk: Chunk) -> Part:
-    task, sha256, items = chunk
-    classifier = _classifier(task.bundle, sha256, task.runtime, task.threads)
+    task, told, items = chunk
+    classifier = _classifier(task.bundle, told, task.runtime, task.threads)
     found: Part = []
     for item in items:
         try:
@@ -159,23 +164,24 @@ def name_of(item: Item) -> str:
 # ── in the folder ─────────────────────────────────────────────────────────────────────────────
 
 
-def _kept_at(work: Path | None, task: Task, sha256: str, items: Sequence[Item]) -> Path | None:
+def _kept_at(work: Path | None, task: Task, told: str, items: Sequence[Item]) -> Path | None:
     """Return where a chunk is kept: a name made of everything that what is heard depends on."""
     if work is None:
         return None
     paths = [path for item in items for path in (item.parts or (item.clip.path,))]
     deciding = [
         _FORMAT,
-        sha256,
+        told,
+        MIN_SPEECH_RATIO,
         task.runtime,
         task.condition.name,
         task.condition.seed,
-        [str(path) for path in task.condition.noises],
+        [[str(path.absolute()), *_stamp(path)] for path in task.condition.noises],
         [[name_of(item), item.truth, item.seconds, len(item.parts)] for item in items],
         [[str(path.absolute()), *_stamp(path)] for path in paths],
     ]
     digest = hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:20]
-    folder = f"{sha256[:12]}-{task.condition.name.replace(' ', '-')}"
+    folder = f"{json.loads(told)[0][:12]}-{task.condition.name.replace(' ', '-')}"
     return work / "heard" / folder / f"{digest}.npz"
 
 

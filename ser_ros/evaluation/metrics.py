@@ -34,6 +34,7 @@ class Scores:
     """None for a class that does not occur."""
     per_class_precision: dict[str, float | None]
     """Of what was said to be of a class, the share that is; None for one that was never said."""
+    n_per_class: dict[str, int]
     confusion: list[list[int]]
     """Row: the truth. Column: the likeliest emotion. No column for `no_speech`."""
     labels: list[str]
@@ -116,6 +117,7 @@ def score(
         accuracy=float(accuracy_score(truth, guess)),
         per_class_recall={label: recall.get(label) for label in labels},
         per_class_precision={label: precision.get(label) for label in labels},
+        n_per_class={label: int(np.count_nonzero(truth == i)) for i, label in enumerate(labels)},
         confusion=confusion.tolist(),
         labels=list(labels),
         n=len(truth),

@@ -26,6 +26,9 @@ _DPI = 110
 _PANEL_IN = (3.6, 3.2)
 """Width and height of a panel, in inches."""
 
+_ROOMY = 4
+"""Labels whose names fit beside one another on a panel."""
+
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # it comes with matplotlib
     "font.size": 9,
@@ -121,15 +124,24 @@ def _confusion(figure: Figure, results: Results) -> None:
     panels = np.atleast_1d(figure.subplots(1, len(corpora)))
     for axes, (name, found) in zip(panels, corpora.items(), strict=True):
         counts = np.array(found["confusion"], float)
-        rows = counts.sum(axis=1, keepdims=True)
-        share = np.divide(counts, rows, out=np.zeros_like(counts), where=rows > 0)
+        # Of all clips, also those in which no speech was heard: the diagonal is the recall.
+        rows = np.array([found["n_per_class"][label] for label in found["labels"]], float)[:, None]
+        share = np.divide(counts, rows, out=np.full_like(counts, np.nan), where=rows > 0)
         axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
         for (i, j), value in np.ndenumerate(share):
+            if np.isnan(value):
+                continue
             colour = "white" if value > 0.55 else "#222222"
-            axes.text(j, i, f"{value:.0%}", ha="center", va="center", color=colour)
+            size = 9 if len(share) <= _ROOMY else 6
+            where = {"ha": "center", "va": "center"}
+            axes.text(j, i, f"{value:.0%}", color=colour, fontsize=size, **where)
         ticks = range(len(found["labels"]))
-        axes.set_xticks(ticks, found["labels"])
-        axes.set_yticks(ticks, found["labels"], rotation=90, va="center")
+        if len(found["labels"]) > _ROOMY:
+            axes.set_xticks(ticks, found["labels"], rotation=45, ha="right")
+            axes.set_yticks(ticks, found["labels"])
+        else:
+            axes.set_xticks(ticks, found["labels"])
+            axes.set_yticks(ticks, found["labels"], rotation=90, va="center")
         axes.grid(False)
         axes.tick_params(length=0)
         for spine in axes.spines.values():

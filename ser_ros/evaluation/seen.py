@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ser_ros.bundle import Bundle
 from ser_ros.corpora import Clip
-from ser_ros.errors.config import SpeakersInTraining
+from ser_ros.errors.config import NobodyTold, SpeakersInTraining
 
 UNNAMED = "unnamed"
 """What a manifest calls the clips of no corpus."""
@@ -61,10 +61,18 @@ def acquaintance(bundle: Bundle, clips: Sequence[Clip]) -> Acquaintance:
 
 
 def strangers(bundle: Bundle, clips: Sequence[Clip]) -> Acquaintance:
-    """Compare them likewise. Raises `SpeakersInTraining` where the bundle learned one of them."""
-    found = acquaintance(bundle, clips)
+    """Compare them likewise, for figures of strangers alone.
+
+    Raises `SpeakersInTraining` where the bundle learned one of them, and `NobodyTold` for clips
+    without a speaker of a corpus that it learned.
+    """
+    found, name = acquaintance(bundle, clips), bundle.folder or bundle.name
     if found.seen:
-        raise SpeakersInTraining(bundle.folder or bundle.name, found.seen)
+        raise SpeakersInTraining(name, found.seen)
+    learned = {*(bundle.training.get("corpora") or ())}
+    nameless = {clip.corpus or UNNAMED for clip in clips if not clip.speaker} & learned
+    if nameless:
+        raise NobodyTold(name, nameless)
     return found
 
 

@@ -40,8 +40,8 @@ def set_temperature(side: Side, alike: Sequence[Side]) -> None:
 
     It is fitted on the validation speakers where there are some; else it is the geometric mean of
     those that fit the models of the other folds (of the same corpora) or of the other corpora left
-    out, each on what that model has not heard. A fold that is alone is cross-fitted by speakers; a
-    corpus that is alone gets what its model brings, or 1 where that was fitted on the corpus.
+    out, each on what that model has not heard. A split that is alone gets what its model brings;
+    where that was fitted on these voices a fold is cross-fitted by speakers, and a corpus gets 1.
     """
     split, heard = side.split, side.heard
     others = _others(side, alike)
@@ -49,32 +49,37 @@ def set_temperature(side: Side, alike: Sequence[Side]) -> None:
         side.temperature = _fit(side.validation)
     elif others:
         side.temperature = float(np.exp(np.mean([np.log(_fit(s.heard)) for s in others])))
+    elif brings_calibration(side, alike):
+        side.temperature = side.bundle.calibration.temperature
     elif split.kind == FOLD:
         truth = truth_of(heard)
         logits = [h.logits for h in heard]
         side.temperature = _fit(heard)
         side.temperatures = cross_fitted(logits, truth, speakers_of(heard), corpora_of(heard))
         return
-    elif not _fitted_on(side):
-        side.temperature = side.bundle.calibration.temperature
     side.temperatures = np.full(len(heard), side.temperature)
+
+
+def brings_calibration(side: Side, alike: Sequence[Side]) -> bool:
+    """Whether a side is measured with the temperature and threshold of its bundle, as it ships."""
+    return not (side.validation or _others(side, alike) or _fitted_on(side))
 
 
 def strangers_to(side: Side, alike: Sequence[Side]) -> list[Heard] | None:
     """Return clips of voices that their model has not heard, for the population of a side's voices.
 
-    They are those that give its temperature: validation voices, or other sides. A fold that is
-    alone has its own clips; a corpus that is alone has None, for what its model brings, or nothing
-    where that is of itself.
+    They are those that give its temperature: validation voices, or other sides. A split that is
+    alone has None, for what its model brings; where that is of itself a fold has its own clips, and
+    a corpus nothing.
     """
     if side.validation:
         return side.validation
     others = _others(side, alike)
     if others:
         return [h for other in others for h in other.heard]
-    if side.split.kind == FOLD:
-        return side.heard
-    return [] if _fitted_on(side) else None
+    if brings_calibration(side, alike):
+        return None
+    return side.heard if side.split.kind == FOLD else []
 
 
 def _others(side: Side, alike: Sequence[Side]) -> list[Side]:

@@ -12,7 +12,8 @@ import soundfile
 from ser_ros.audio import NETWORK_RATE
 from ser_ros.classifier import softmax
 from ser_ros.corpora import Clip
-from ser_ros.evaluation.bootstrap import Weights, interval
+from ser_ros.errors.machine import CannotWrite
+from ser_ros.evaluation.bootstrap import Interval, Weights, interval
 from ser_ros.evaluation.clips import NOT_SPEECH, Heard, Item
 from ser_ros.evaluation.conditions import unheard_noises
 from ser_ros.files import written_aside
@@ -25,6 +26,11 @@ _MADE_S = 60
 """Seconds of each of the sounds that are made: 47 windows, one every 1.25 s."""
 
 SILENCE = "digital silence"
+
+_WHITE = tuple(f"white noise {level} dBFS" for level in WHITE_DBFS)
+
+MADE = (SILENCE, *_WHITE)
+"""The kinds of the sounds that are made."""
 
 
 def silent_items(
@@ -52,11 +58,14 @@ def _item(path: Path, kind: str) -> Item:
 def _made(folder: Path, seed: int) -> dict[str, Path]:
     random = np.random.default_rng(seed)
     sounds = {SILENCE: np.zeros(_MADE_S * NETWORK_RATE)}
-    for level in WHITE_DBFS:
+    for level, kind in zip(WHITE_DBFS, _WHITE, strict=True):
         noise = random.standard_normal(_MADE_S * NETWORK_RATE) * 10 ** (level / 20)
-        sounds[f"white noise {level} dBFS"] = np.clip(noise, -1, 1)
+        sounds[kind] = np.clip(noise, -1, 1)
     paths = {}
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(folder, error.strerror or str(error)) from error
     for kind, samples in sounds.items():
         path = folder / f"{kind.replace(' ', '-')}-{seed}.wav"
         if not path.exists():  # as it was, so that what was heard of it is still valid
@@ -64,6 +73,14 @@ def _made(folder: Path, seed: int) -> dict[str, Path]:
                 soundfile.write(aside, samples, NETWORK_RATE, subtype="PCM_16", format="WAV")
         paths[kind] = path
     return paths
+
+
+def _one_sided(found: Interval, recordings: int) -> Interval:
+    """Return an interval that a bootstrap over events of which there is none can not give."""
+    if found.value not in (0.0, 1.0) or not np.isfinite(found.low):
+        return found
+    away = 1 - 0.025 ** (1 / recordings)
+    return Interval(found.value, max(0.0, found.value - away), min(1.0, found.value + away))
 
 
 def claims(
@@ -84,10 +101,12 @@ def claimed(
     calibrations: Sequence[tuple[float, float]],
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Return the share of windows for which an emotion is claimed: of all, and by kind.
+    """Return the share of windows for which an emotion is claimed: of all, by kind, and `recorded`.
 
     `calibrations` holds (temperature, uncertain_below) for each recording: several models may have
-    heard the same ones. The interval is over recordings.
+    heard the same ones. `recorded` leaves out the sounds that were made, and is None where there is
+    no other. The interval is over recordings; where none of these, or all, claim an emotion, it
+    ends where Clopper's and Pearson's (1934) does.
     """
     pairs = np.array(
         [claims([h], *c)[0] for h, c in zip(heard, calibrations, strict=True)], np.float64
@@ -101,10 +120,13 @@ def claimed(
         def figure(weights: Weights) -> Any:
             return (weights @ emotion) / np.maximum(weights @ windows, 1)
 
-        found = interval(figure, [names[i] for i in inside], seed=seed)
+        own = [names[i] for i in inside]
+        found = _one_sided(interval(figure, own, seed=seed), len(set(own)))
         return {"share": found.to_dict(), "claimed": int(emotion.sum()), "n": int(windows.sum())}
 
+    recorded = np.flatnonzero(~np.isin(kinds, [*MADE]))
     return {
         "all": share(np.arange(len(heard))),
+        "recorded": share(recorded) if len(recorded) else None,
         "kinds": {str(k): share(np.flatnonzero(kinds == k)) for k in sorted(set(kinds.tolist()))},
     }

@@ -38,7 +38,7 @@ from ser_ros.evaluation.conditions import CLEAN, CONDITIONS, NOISES, Condition, 
 from ser_ros.evaluation.judging import Task, judge
 from ser_ros.evaluation.metrics import UNHEARD
 from ser_ros.evaluation.seen import strangers
-from ser_ros.evaluation.sides import Side, set_temperature, strangers_to
+from ser_ros.evaluation.sides import Side, brings_calibration, set_temperature, strangers_to
 from ser_ros.evaluation.splits import CORPUS, FOLD, Split, check_splits
 from ser_ros.evaluation.tables import Opinions, gained_in, lost_in, summaries, summary
 from ser_ros.labels import NEUTRAL
@@ -82,8 +82,11 @@ class Study:
                 raise BundleMismatch(side.split.bundle_path, "its label set", found, expected)
         self.folds = [side for side in self.sides if side.split.kind == FOLD]
         self.corpora = [side for side in self.sides if side.split.kind == CORPUS]
+        self.brought = [s for s in self.folds if brings_calibration(s, self.folds)]
         self.uncertain_below = 0.5
-        if self.folds:
+        if len(self.folds) == 1 and self.brought:
+            self.uncertain_below = self.brought[0].bundle.calibration.uncertain_below
+        elif self.folds:
             clean = self.opinions(self.folds)
             even = even_weights(clean.corpora)
             self.uncertain_below = choose_threshold(clean.confidence, weight=even)
@@ -203,6 +206,8 @@ class Study:
             "area": curve.area,
             "gained": gained.to_dict(),
             "uncertain_below": self.uncertain_below,
+            "answered": float(np.average(clean.confidence >= self.uncertain_below, weights=even)),
+            "brought": bool(self.brought),
         }
 
     def listening(self) -> dict[str, Any]:
