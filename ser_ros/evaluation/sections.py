@@ -101,8 +101,8 @@ def _split_sentence(splits: Sequence[Results]) -> str:
     if folds:
         clips, speakers = sum(s["clips"] for s in folds), sum(s["speakers"] for s in folds)
         parts.append(
-            f"unseen speakers: {_models(folds)}, each scored on the speakers that it was not "
-            f"trained on ({clips} clips of {speakers} speakers)"
+            f"unseen speakers: {_scored(folds)} on the speakers that it was not trained on "
+            f"({clips} clips of {speakers} speakers)"
         )
         if learned_in_turn(splits):
             parts.append(
@@ -111,8 +111,8 @@ def _split_sentence(splits: Sequence[Results]) -> str:
             )
     if corpora:
         parts.append(
-            f"unseen corpora: {_models(corpora)}, each scored on a corpus that it was not "
-            f"trained on ({sum(s['clips'] for s in corpora)} clips)"
+            f"unseen corpora: {_scored(corpora)} on a corpus that it was not trained on "
+            f"({sum(s['clips'] for s in corpora)} clips)"
         )
     return "; ".join(parts) or "not told"
 
@@ -121,8 +121,8 @@ def _each(models: int) -> str:
     return "the one model" if models == 1 else f"each of {models} models"
 
 
-def _models(splits: Sequence[Results]) -> str:
-    return "one model" if len(splits) == 1 else f"{len(splits)} models"
+def _scored(splits: Sequence[Results]) -> str:
+    return "one model, scored" if len(splits) == 1 else f"{len(splits)} models, each scored"
 
 
 def _targets(results: Results) -> str:
