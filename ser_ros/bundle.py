@@ -33,7 +33,7 @@ MANIFEST = "manifest.json"
 NETWORK = "model.onnx"
 DEFAULT_MODEL = "densenet121"
 
-_MAX_MANIFEST_BYTES = 1 << 20
+_MAX_MANIFEST_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)

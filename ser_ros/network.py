@@ -6,9 +6,11 @@ torchvision builds it.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from http.client import HTTPException
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 IMAGENET = "imagenet"
+
+_IMAGENETS_SHA256 = "a639ec97"
+"""How the hash of torchvision's file begins, `densenet121-a639ec97.pth`."""
 
 _UNREADABLE = (OSError, HTTPException, RuntimeError, UnpicklingError, EOFError)
 """What comes of weights that cannot be fetched, or are none."""
@@ -78,6 +83,14 @@ def build_network(
     if dropout:
         network.classifier = torch.nn.Sequential(torch.nn.Dropout(dropout), network.classifier)
     return network
+
+
+def has_heard_nobody(weights: str) -> bool:
+    """Return whether weights are none, or ImageNet's; another file may have heard anybody."""
+    if weights in ("", IMAGENET) or not Path(weights).is_file():
+        return True
+    with Path(weights).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().startswith(_IMAGENETS_SHA256)
 
 
 def _import_torchvision() -> None:

@@ -105,7 +105,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], type[BundleError], str]] = {
     "no text": (write_manifest(b"\xff\xfe\x00{"), BundleMismatch, "no JSON"),
     "a bottomless manifest": (write_manifest("[" * 200_000), BundleMismatch, "no JSON"),
     "a list": (write_manifest("[]"), BundleMismatch, "list"),
-    "a huge manifest": (write_manifest("{" + " " * (1 << 20) + "}"), BundleDamaged, "size"),
+    "a huge manifest": (write_manifest("{" + " " * (1 << 24) + "}"), BundleDamaged, "size"),
     "another schema": (entry("schema", value=2), BundleMismatch, "schema is 2, expected 1"),
     "no schema": (without("schema"), BundleMismatch, "schema"),
     "no name": (without("name"), BundleMismatch, "name"),

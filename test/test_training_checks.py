@@ -14,7 +14,7 @@ from ser_ros.__main__ import main
 from ser_ros.bundle import Bundle, Calibration
 from ser_ros.corpora import Clip, read_manifest
 from ser_ros.errors.audio import UnreadableFile
-from ser_ros.errors.config import BadManifest, SpeakersInTraining
+from ser_ros.errors.config import BadManifest, BadValue, SpeakersInTraining
 from ser_ros.features import FeatureConfig
 from ser_ros.training.about import about
 from ser_ros.training.before import with_calibration_of
@@ -55,6 +55,27 @@ def test_a_model_that_does_not_tell_makes_the_figures_doubtful(folder):
     clips = read_manifest(folder / "manifest.csv")
     found = checked(config, clips, model(), "tiny").described
     assert found.startswith("unseen speakers, fold 0 held out (if the model begun with")
+
+
+def test_a_file_of_weights_may_have_heard_anybody(folder):
+    clips = read_manifest(folder / "manifest.csv")
+    torch.save({}, folder / "weights.pth")
+    config = config_of(folder, weights=str(folder / "weights.pth"))
+    parts = checked(config, clips, None, "tiny")
+    assert "if the model begun with had not learned them" in parts.described
+    told = about(config, parts, None, "weights.pth", {})
+    assert "speakers" not in told["training"]
+    assert "held_out_speakers" not in told["training"]
+    assert "not known" in told["licence"]
+    imagenets = checked(replace(config, weights="imagenet"), clips, None, "tiny")
+    assert imagenets.described == "unseen speakers, fold 0 held out"
+
+
+def test_a_split_that_leaves_nobody_to_choose_the_epoch_is_refused(folder):
+    config = config_of(folder, split="random", validation_fold=1)
+    one = {clip.emotion: clip for clip in read_manifest(folder / "manifest.csv")}
+    with pytest.raises(BadValue, match="validation_fold"):
+        checked(config, [*one.values()], None, "tiny")
 
 
 def test_who_learned_the_nameless_of_a_corpus_may_know_anybody_there(folder):

@@ -19,12 +19,14 @@ import rich.progress
 import soundfile
 from programs import ROOT
 from rich.console import Console
+from threadpoolctl import threadpool_info, threadpool_limits
 from trainings import config_of, no_file_beyond, recordings_of, tiny_training
 
 from ser_ros.corpora import read_manifest
-from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.machine import CannotWrite, GpuFull, ProcessLost
 from ser_ros.errors.training import (
     CheckpointMismatch,
+    FolderBusy,
     NonFiniteLoss,
     NonFiniteStart,
     TrainingError,
@@ -33,9 +35,10 @@ from ser_ros.errors.training import (
 from ser_ros.training import loop
 from ser_ros.training.checkpoint import CHECKPOINT, Epoch, found_in
 from ser_ros.training.config import AugmentConfig
-from ser_ros.training.data import Draw, TrainingImages, load_recordings
+from ser_ros.training.data import Draw, TrainingImages, batch_of, load_recordings
 from ser_ros.training.history import draw_curves, keep_history
 from ser_ros.training.progress import COLUMNS, Bars, duration
+from ser_ros.training.run import _alone_in, run
 from ser_ros.training.validation import Validation
 from ser_ros.training.views import Views
 
@@ -206,7 +209,7 @@ def test_a_loss_that_is_no_number_stops_the_training(folder, monkeypatch):
         return real(*arguments) if len(seen) <= 2 else torch.tensor(float("nan"))
 
     monkeypatch.setattr(loop, "_loss", later)
-    with pytest.raises(NonFiniteLoss, match=r"epoch 2 .*learning rate.*checkpoint"):
+    with pytest.raises(NonFiniteLoss, match=r"epoch 2 .*--force.*learning_rate.*checkpoint"):
         loop.train(config, recordings, folder / "run")
     assert (folder / "run" / CHECKPOINT).is_file()
 
@@ -288,6 +291,59 @@ def test_a_view_that_is_lost_while_training_is_named(folder, monkeypatch, worker
     monkeypatch.setattr(TrainingImages, "draw", drawn)
     with pytest.raises(ViewDamaged, match=r"lost\.npz' cannot be read \(No such file"):
         loop.train(config, recordings, folder / "run")
+
+
+def read_by(monkeypatch, reading) -> None:
+    """Let `reading` make the batches, in the process that reads the views."""
+    monkeypatch.setattr(loop, "batch_of", reading)
+
+
+def test_who_reads_views_computes_on_one_thread(folder, monkeypatch):
+    config = config_of(folder, epochs=1, workers=1)
+
+    def counted(shown):
+        most = max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return ViewDamaged("threads", str(most)) if most > 1 else batch_of(shown)
+
+    with threadpool_limits(2):  # also where there is one core
+        read_by(monkeypatch, counted)
+        loop.train(config, recordings_of(folder, config), folder / "run")
+
+
+def test_a_process_that_is_lost_while_training_is_told(folder, monkeypatch):
+    config = config_of(folder, workers=1)
+    read_by(monkeypatch, lambda shown: os._exit(9))
+    with pytest.raises(ProcessLost, match=r"read the views.*`workers`, by --resume"):
+        loop.train(config, recordings_of(folder, config), folder / "run")
+
+
+def test_a_gpu_that_is_full_is_told(folder, monkeypatch):
+    config = config_of(folder)
+
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(loop, "_loss", full)
+    with pytest.raises(GpuFull, match="batches of 4"):
+        loop.train(config, recordings_of(folder, config), folder / "run")
+
+
+def test_two_trainings_do_not_share_a_folder(folder):
+    config = config_of(folder)
+    (folder / "run").mkdir()
+    with _alone_in(folder / "run"), pytest.raises(FolderBusy, match="--run"):
+        run(config, folder / "run", folder / "bundle")
+    with _alone_in(folder / "run"):
+        pass  # the lock ended with the block
+
+
+def test_other_clips_that_choose_the_epoch_are_another_training(folder):
+    config = config_of(folder, epochs=1)
+    recordings = recordings_of(folder, config)
+    loop.train(config, recordings[:2], folder / "run", apart=recordings[2:])
+    loop.train(config, recordings[:2], folder / "run", apart=recordings[2:])
+    with pytest.raises(CheckpointMismatch, match="list of clips"):
+        loop.train(config, recordings[:2], folder / "run", apart=recordings[3:])
 
 
 # ── what is shown ─────────────────────────────────────────────────────────────────────────────

@@ -43,6 +43,14 @@ class MissingExtra(MachineError):
         super().__init__(f"The Python module '{module}' is not installed; {_REMEDIES[extra]}.")
 
 
+class GpuFull(MachineError):
+    def __init__(self, batch: int) -> None:
+        super().__init__(
+            f"The GPU has no memory for batches of {batch}; lower `batch`, end what else uses it, "
+            "or set CUDA_VISIBLE_DEVICES= to train on the processor. The last checkpoint is kept."
+        )
+
+
 class ProcessLost(MachineError):
     def __init__(self, did: str, option: str, kept: bool = True) -> None:
         super().__init__(

@@ -22,8 +22,8 @@ class EmptyClass(TrainingError):
 class NonFiniteLoss(TrainingError):
     def __init__(self, epoch: int, checkpoint: Path | str) -> None:
         super().__init__(
-            f"The loss of epoch {epoch} is not a finite number; lower the learning rate. What was "
-            f"learnt in the epochs before it is kept in '{checkpoint}'."
+            f"The loss of epoch {epoch} is not a finite number; begin afresh by --force with a "
+            f"lower learning_rate. Until then '{checkpoint}' keeps the epochs before it."
         )
 
 
@@ -47,6 +47,14 @@ class CheckpointThere(TrainingError):
         super().__init__(
             f"There is a training already, '{path}'; go on with it by --resume, give another "
             "folder with --run, or begin afresh in its place by --force."
+        )
+
+
+class FolderBusy(TrainingError):
+    def __init__(self, folder: Path | str) -> None:
+        super().__init__(
+            f"Another training is at work in '{folder}'; wait for its end, or give this one "
+            "another folder with --run."
         )
 
 

@@ -13,6 +13,7 @@ from ser_ros.corpora.clips import LICENCES
 from ser_ros.evaluation.seen import UNNAMED, chose_the_epoch, nameless_in, noises_of
 from ser_ros.training.config import RANDOM, TrainConfig
 from ser_ros.training.split import Parts
+from ser_ros.training.start import tells_whom_it_heard
 
 
 def about(
@@ -39,6 +40,8 @@ def about(
     licences = {entry["licence"] for entry in corpora.values()}
     if began is not None:  # what it learned under which terms stays in the weights
         licences.add(str(began.about.get("licence", "not known here")))
+    elif not tells_whom_it_heard(config, began):
+        licences.add("not known here")
     told: dict[str, Any] = {
         "description": config.description,
         "licence": licence_of_weights(licences),
@@ -70,6 +73,8 @@ def _voices(
     speakers: list[str], parts: Parts, config: TrainConfig, began: Bundle | None
 ) -> dict[str, list[str]]:
     """Return who was heard and who was not; nothing where the model begun with does not tell."""
+    if not tells_whom_it_heard(config, began):
+        return {}
     if began is not None:
         told = began.training.get("speakers")
         if not isinstance(told, list):

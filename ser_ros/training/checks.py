@@ -9,12 +9,16 @@ from ser_ros.bundle import Bundle
 from ser_ros.corpora import Clip
 from ser_ros.corpora.noises import recordings_in
 from ser_ros.errors.audio import UnreadableFile
-from ser_ros.errors.config import BadManifest, NothingToScore, SpeakersInTraining
+from ser_ros.errors.config import BadManifest, BadValue, NothingToScore, SpeakersInTraining
 from ser_ros.errors.training import EmptyClass
 from ser_ros.evaluation.seen import acquaintance, trained_on
 from ser_ros.training.config import RANDOM, TrainConfig
 from ser_ros.training.known_voices import check_voices
 from ser_ros.training.split import Parts, split
+from ser_ros.training.start import tells_whom_it_heard
+
+_MAYBE = " (if the model begun with had not learned them: it does not tell)"
+_MAYBE_SOME = ", some of which the model begun with may have learned"
 
 
 def checked(config: TrainConfig, clips: Sequence[Clip], began: Bundle | None, name: str) -> Parts:
@@ -40,9 +44,15 @@ def checked(config: TrainConfig, clips: Sequence[Clip], began: Bundle | None, na
         for clip in known:
             if not clip.path.is_file():
                 raise UnreadableFile(clip.path, "No such file")
+    if config.validation_fold is not None and not parts.validation:
+        expected = "null, where there are too few clips of each emotion to keep any apart"
+        raise BadValue("validation_fold", config.validation_fold, expected)
     check_apart(config, parts)
     if began is not None:
         doubt = check_beginning(config, parts, began)
+        parts = replace(parts, described=f"{parts.described}{doubt}")
+    elif not tells_whom_it_heard(config, began) and (parts.held or parts.validation):
+        doubt = _MAYBE_SOME if config.split == RANDOM else _MAYBE
         parts = replace(parts, described=f"{parts.described}{doubt}")
     for needed in (*config.noise_folders, *filter(None, [config.room_folder])):
         recordings_in(needed)
@@ -66,11 +76,11 @@ def check_beginning(config: TrainConfig, parts: Parts, began: Bundle) -> str:
     learned = [trained_on(began, part) for part in (parts.held, parts.validation) if part]
     if config.split == RANDOM:
         if learned and (learned[0] is None or learned[0]):
-            return ", some of which the model begun with may have learned"
+            return _MAYBE_SOME
         return ""
     known = {*acquaintance(began, parts.held).seen}.union(*(names or () for names in learned))
     if known:
         raise SpeakersInTraining(began.folder or began.name, sorted(known))
     if None in learned:
-        return " (if the model begun with had not learned them: it does not tell)"
+        return _MAYBE
     return ""

@@ -80,17 +80,19 @@ class AugmentConfig:
     def __post_init__(self) -> None:
         for name in SHARES:
             _share(f"augment.{name}", getattr(self, name))
-        for name in ("pitch_semitones", "masks", "mask_bands", "mask_frames", "mixup"):
-            _not_negative(f"augment.{name}", getattr(self, name))
-        for name in ("equaliser_db", "gain_db"):
+        for name in ("masks", "mask_bands", "mask_frames", "mixup"):
             _not_negative(f"augment.{name}", getattr(self, name))
         for name in ("noise_snr_db", "hiss_snr_db"):
             low, high = getattr(self, name)
             if low > high:
                 raise BadValue(f"augment.{name}", [low, high], "the lower value first")
-        for name in ("stretch_ratio", "speed_ratio", "views"):
-            if getattr(self, name) < 1:
-                raise BadValue(f"augment.{name}", getattr(self, name), "at least 1")
+        if self.views < 1:
+            raise BadValue("augment.views", self.views, "at least 1")
+        for name, least, most in LIMITS:
+            value = getattr(self, name)
+            for number in value if isinstance(value, tuple) else (value,):
+                if not least <= number <= most:
+                    raise BadValue(f"augment.{name}", value, f"from {least:g} to {most:g}")
 
     def of_views(self) -> dict[str, Any]:
         """Everything that decides what the views of a clip are."""
@@ -106,6 +108,17 @@ class AugmentConfig:
         )
         return {key: value for key, value in asdict(self).items() if key not in aside}
 
+
+LIMITS = (
+    ("pitch_semitones", 0, 24),
+    ("stretch_ratio", 1, 10),
+    ("speed_ratio", 1, 10),
+    ("equaliser_db", 0, 60),
+    ("gain_db", 0, 100),
+    ("noise_snr_db", -60, 120),
+    ("hiss_snr_db", -60, 120),
+)
+"""Keys of `AugmentConfig`, least and most: beyond, a library refuses them, or nothing is heard."""
 
 SHARES = (
     "speed",

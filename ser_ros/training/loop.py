@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch.utils.data import DataLoader
 
+from ser_ros.errors.machine import GpuFull, ProcessLost
 from ser_ros.errors.training import NonFiniteLoss, NonFiniteStart, ViewDamaged
 from ser_ros.labels import NEUTRAL
 from ser_ros.training.blend import blended_loss, colours_mixed, mixup
@@ -22,6 +24,7 @@ from ser_ros.training.config import TrainConfig
 from ser_ros.training.data import (
     Draws,
     Recording,
+    Shown,
     TrainingImages,
     balanced_sampler,
     batch_of,
@@ -47,6 +50,9 @@ class Progress:
     seconds_left: float
 
 
+_NAMES = {"cpu": "processor", "cuda": "GPU"}
+
+
 def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -54,11 +60,23 @@ def device() -> torch.device:
 def _precision(where: torch.device) -> torch.dtype | None:
     """Return the 16-bit precision that the device computes faster than 32 bits, if any.
 
-    On a processor without bfloat16 instructions, torch emulates them at a quarter of the speed.
+    Where there are no bfloat16 instructions (many a processor, a GPU before Ampere) torch emulates
+    them, on a processor at a quarter of the speed.
     """
-    if where.type == "cuda" or torch.cpu._is_avx512_bf16_supported():
-        return torch.bfloat16
-    return None
+    if where.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if fast else None
+
+
+def _one_thread(worker: int) -> None:
+    """Let a process that reads views compute on one thread.
+
+    Each with one per core for numpy's products took ten times as long and more: they wait for one
+    another.
+    """
+    threadpool_limits(1)
 
 
 def train(
@@ -71,18 +89,21 @@ def train(
     views: Path | None = None,
     preparing: Callable[[int, int], None] = lambda done, of: None,
     resume: bool = True,
+    apart: Sequence[Recording] = (),
 ) -> State:
     """Train on `recordings`; at the end the network is in evaluation mode, on the CPU.
 
     A checkpoint is kept in `folder` after each epoch; with `resume` a training that finds one goes
     on from it, and otherwise begins afresh in its place. Views are kept in `views`
     (`folder/views`). `validate` gives the unweighted average recall of clips that are not trained
-    on: the best epoch is returned, and `config.patience` epochs without a better one end the
-    training. `ended` is told the history after each epoch. Raises `TrainingError` or `CannotWrite`.
+    on, `apart`: the best epoch is returned, and `config.patience` epochs without a better one end
+    the training. `ended` is told the history after each epoch.
+
+    Raises `TrainingError`, `CannotWrite`, `GpuFull` or `ProcessLost`.
     """
     checkpoint = folder / CHECKPOINT
     batches = max(1, (config.windows_per_epoch or len(recordings)) // config.batch)
-    clips, bundle = digest(recordings), origin(config)
+    clips, bundle = digest([*recordings, *apart]), origin(config)
     may_begin_with = beginnings(config, bundle)
     found = found_in(checkpoint, config, may_begin_with, clips) if resume else None
     torch.manual_seed(config.seed)
@@ -101,8 +122,13 @@ def train(
     if found is not None:
         _log.info("Going on after epoch %d from '%s'.", len(state.history), checkpoint)
         ended(state.history)  # a kill may have come before it was told
+    bits = 16 if _precision(where) else 32
+    _log.info("Training on the %s, in %d bits.", _NAMES.get(where.type, where.type), bits)
     while len(state.history) < config.epochs and not _tired(config, state.history):
-        epoch = _epoch(config, recordings, images, state, where, batches, report, checkpoint)
+        try:
+            epoch = _epoch(config, recordings, images, state, where, batches, report, checkpoint)
+        except torch.OutOfMemoryError as error:
+            raise GpuFull(config.batch) from error
         if validate is not None:
             uar = validate(state.network.eval())
             if uar > max((e.uar or 0.0 for e in state.history), default=-1.0):
@@ -184,6 +210,7 @@ def _epoch(
         ),
         num_workers=config.workers,
         collate_fn=batch_of,
+        worker_init_fn=_one_thread,
         generator=generator,
         drop_last=True,
     )
@@ -191,7 +218,7 @@ def _epoch(
     precision = _precision(where)
     started, losses = time.monotonic(), []
     state.network.train()
-    for batch, shown in enumerate(loader):
+    for batch, shown in enumerate(_told(loader)):
         if isinstance(shown, ViewDamaged):
             raise shown
         inputs, labels, voices = (each.to(where) for each in shown)
@@ -211,6 +238,16 @@ def _epoch(
         report(Progress(number, batch + 1, batches, float(np.mean(losses)), left))
     rate = float(state.schedule.get_last_lr()[0])
     return Epoch(number + 1, float(np.mean(losses)), rate, time.monotonic() - started)
+
+
+def _told(loader: DataLoader[Shown | ViewDamaged]) -> Iterator[list[torch.Tensor] | ViewDamaged]:
+    """Yield what a loader does. Raises `ProcessLost` where a process of it died."""
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise ProcessLost("read the views", "`workers`, by --resume") from error
 
 
 def _no_number(epoch: int, checkpoint: Path) -> NonFiniteLoss | NonFiniteStart:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +16,7 @@ from ser_ros.classifier import Classifier
 from ser_ros.corpora import Clip, read_manifest
 from ser_ros.errors.config import BadValue
 from ser_ros.errors.machine import CannotWrite
+from ser_ros.errors.training import FolderBusy
 from ser_ros.evaluation.clips import Heard
 from ser_ros.training.about import about
 from ser_ros.training.before import with_calibration_of
@@ -50,7 +53,8 @@ def run(
     except OSError as error:
         raise CannotWrite(folder, error.strerror or str(error)) from error
     check_readable([*parts.held, *parts.validation], config.label_set, config.features.rate)
-    trained = _trained(config, parts, folder, views, resume)
+    with _alone_in(folder):
+        trained = _trained(config, parts, folder, views, resume)
     tell = partial(about, config, parts, began, trained.began_with)
     bundle = Bundle(
         config.name,
@@ -60,7 +64,8 @@ def run(
         to_onnx(only(trained.network, len(config.label_set)), config.features),
         tell({}),
     )
-    classifier = Classifier(bundle, runtime="onnxruntime", threads=os.cpu_count() or 1)
+    threads = config.threads or os.cpu_count() or 1
+    classifier = Classifier(bundle, runtime="onnxruntime", threads=threads)
     held, validation = (listen(classifier, part) for part in (parts.held, parts.validation))
     bundle = _calibrated(bundle, classifier, parts, validation or held, began, config.seed)
     if held:
@@ -69,6 +74,24 @@ def run(
         bundle = replace(bundle, about=tell(figures(bundle, held, given)))
     bundle.save(out)
     return bundle
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other trainings out of a run folder: each would replace the other's checkpoint.
+
+    Raises `FolderBusy`. The lock ends with the process, however that does.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise FolderBusy(folder) from error
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def _calibrated(
@@ -129,9 +152,9 @@ def _trained(
     speakers = len({recording.clip.speaker for recording in recordings} - {""})
     told = f"{speakers} speakers" if speakers else "speakers that nobody told"
     _log.info("Training on %d clips of %s.", len(recordings), told)
-    validate = None
-    if config.validation_fold is not None:
-        validate = Validation(load_recordings(parts.validation, config.label_set, rate), config)
+    validate, apart = None, load_recordings(parts.validation, config.label_set, rate)
+    if apart:
+        validate = Validation(apart, config)
     keepers: list[Callable[[list[Epoch]], None]] = [partial(keep_history, folder=folder)]
     if config.tensorboard:
         keepers.append(TensorBoard(folder))
@@ -151,4 +174,5 @@ def _trained(
             views,
             bars.prepared,
             resume,
+            apart,
         )

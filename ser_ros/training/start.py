@@ -11,7 +11,7 @@ import torch
 from ser_ros.bundle import MANIFEST, Bundle, find_bundle
 from ser_ros.errors.config import BadValue
 from ser_ros.errors.machine import CannotFetch
-from ser_ros.network import IMAGENET, build_network
+from ser_ros.network import IMAGENET, build_network, has_heard_nobody
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.export import network_of
 
@@ -47,6 +47,14 @@ def origin(config: TrainConfig) -> Bundle | None:
         return None
     folder = find_bundle(config.weights_file)
     return Bundle.load(folder) if (folder / MANIFEST).is_file() else None
+
+
+def tells_whom_it_heard(config: TrainConfig, bundle: Bundle | None) -> bool:
+    """Whether what a training begins with tells whose voices it learned; a file of weights cannot.
+
+    `bundle` is its `origin`, which may not tell it either: that is `seen.trained_on`'s.
+    """
+    return bundle is not None or has_heard_nobody(config.weights_file)
 
 
 def resumed(config: TrainConfig, told: str) -> Beginning:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import torch
@@ -17,21 +18,14 @@ _BATCH = 64
 
 
 class Validation:
-    """The windows of the validation clips, made once."""
+    """The validation clips; their windows become images anew each time, for all fill the memory."""
 
     def __init__(self, recordings: Sequence[Recording], config: TrainConfig) -> None:
-        features, image = config.features, ImageMaker(config.features)
+        self._recordings, self._features = recordings, config.features
+        self._image = ImageMaker(config.features)
         self._truth = np.array([recording.label for recording in recordings])
         self._known = np.unique(self._truth)
         self._labels = len(config.label_set)
-        images: list[torch.Tensor] = []
-        clips: list[int] = []
-        for index, recording in enumerate(recordings):
-            for window in windows_of(recording.floats(), features.window, features.window // 2):
-                images.append(torch.from_numpy(image(window)))
-                clips.append(index)
-        self._images = torch.stack(images)
-        self._clips = np.array(clips)
 
     def __call__(self, network: torch.nn.Module) -> float:
         """Return the unweighted average recall, 0 to 1, by the mean over the windows of a clip.
@@ -39,13 +33,24 @@ class Validation:
         The mean is over the emotions that the clips have.
         """
         where = next(network.parameters()).device
-        with torch.no_grad():
-            found = [
-                torch.softmax(network(part.to(where))[:, : self._labels].float(), 1).cpu().numpy()
-                for part in self._images.split(_BATCH)
-            ]
         total = np.zeros((len(self._truth), self._labels))
-        np.add.at(total, self._clips, np.concatenate(found))
+        with torch.no_grad():
+            for clips, images in self._batches():
+                logits = network(images.to(where))[:, : self._labels].float()
+                np.add.at(total, clips, torch.softmax(logits, 1).cpu().numpy())
         return float(
             recall_score(self._truth, total.argmax(axis=1), labels=self._known, average="macro")
         )
+
+    def _batches(self) -> Iterator[tuple[list[int], torch.Tensor]]:
+        """Yield (which clip each is of, images) of all windows."""
+        windows = (
+            (index, window)
+            for index, recording in enumerate(self._recordings)
+            for window in windows_of(
+                recording.floats(), self._features.window, self._features.window // 2
+            )
+        )
+        while batch := list(islice(windows, _BATCH)):
+            images = [torch.from_numpy(self._image(window)) for _, window in batch]
+            yield [index for index, _ in batch], torch.stack(images)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import random
 import signal
@@ -43,6 +44,8 @@ from ser_ros.training.augment import (
     write_sounds,
 )
 from ser_ros.training.config import TrainConfig
+
+_log = logging.getLogger(__name__)
 
 _ROOMS = 100
 """Simulated rooms to draw from."""
@@ -132,7 +135,10 @@ def _noises(config: TrainConfig, folder: Path) -> Path | None:
 
     Raises `UnreadableFile` or `CannotWrite`.
     """
-    if not config.noise_folders or not config.augment.noise:
+    if not config.augment.noise:
+        return None
+    if not config.noise_folders:
+        _log.info("No noise is added to the clips, for noise_folder names none.")
         return None
     files = [(p, root) for root in config.noise_folders for p in split_noises(root)[0]]
     return _decoded(files, folder, "noises", config.features.rate)
