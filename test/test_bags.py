@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from ser_ros.bags import types
 from ser_ros.bags.reading import open_bag
 from ser_ros.bags.records import Chunk, Format, Muted, Said, Truth
 from ser_ros.bags.summary import summarise
+from ser_ros.bags.writing import BagWriter
 from ser_ros.bags.zstandard import unpack
 from ser_ros.carried import recordings_folder
 from ser_ros.cli import bag
@@ -375,6 +377,43 @@ def test_a_file_that_is_no_bag_is_refused_in_a_sentence(tmp_path, name, content)
     shutil.move(path, folder)
     with pytest.raises(BagUnreadable):
         open_bag(folder)
+
+
+@pytest.mark.parametrize("name", ["demo#1", "mon?x", "lab %31/demo"])
+def test_what_sqlite_would_write_elsewhere_is_refused(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    with pytest.raises(CannotWrite, match="'%'"):
+        BagWriter(path, "sqlite3")
+    assert not path.exists()
+    with BagWriter(path) as writer:
+        writer.add_topic("/a", "std_msgs/msg/String")
+    assert path.is_dir()
+
+
+def test_a_row_that_is_damaged_is_told(tmp_path):
+    whole = make(tmp_path / "a", storage="sqlite3")
+    with closing(sqlite3.connect(whole / "a.db3")) as database, database:
+        database.execute("UPDATE messages SET timestamp = 'x' WHERE id = 3")
+    with open_bag(whole) as bag:
+        assert len(list(bag.messages())) == 2
+        assert "damaged" in bag.remarks[0]
+    with closing(sqlite3.connect(whole / "a.db3")) as database, database:
+        database.execute("UPDATE topics SET name = x'00ff' WHERE id = 1")
+    with pytest.raises(BagUnreadable, match="topic"):
+        open_bag(whole)
+
+
+def test_a_name_that_no_folder_has_is_refused(tmp_path):
+    with pytest.raises(BagUnreadable, match="too long"):
+        open_bag(tmp_path / ("x" * 300))
+
+
+def test_a_topic_is_shown_and_not_obeyed(tmp_path, ser_ros):
+    write(tmp_path / "a", ("/a\x1b[2Jb", START, info()), ("/audio", START, sound(START)))
+    done = ser_ros("bag", "info", tmp_path / "a")
+    assert "\x1b" not in done.stdout
+    assert r"/a\x1b[2Jb" in done.stdout
 
 
 def test_what_is_not_there_is_refused(tmp_path):

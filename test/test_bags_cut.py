@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from bagged import START, make, messages, sound, write
@@ -128,6 +132,38 @@ def test_damage_within_a_bag_is_told_and_never_raised(tmp_path, chunked, at, noi
         before = sum(end <= place for end in ends)
         assert found[:before] == whole[:before]
         assert says or len(found) == len(whole)
+
+
+def test_a_chunk_that_differs_from_its_sum_costs_none_of_those_before_it(tmp_path):
+    said = [("/audio", START + n, sound(START + n, 5_000)) for n in range(10)]
+    raw = bytearray((write(tmp_path / "a", *said, chunk=1) / "a.mcap").read_bytes())
+    contents = [message.data for message in messages(tmp_path / "a")]
+    for chunk in chunks_of(raw):  # `ros2 bag record` writes sums, and rosbags none
+        struct.pack_into("<I", raw, chunk.crc, zlib.crc32(raw[chunk.begin : chunk.end]))
+    at = raw.index(contents[7]) + 3_000
+    raw[at : at + 4_000] = b"\xff" * 4_000  # another page of the disk
+    cut_off = raw.index(contents[9])
+    (tmp_path / "b.mcap").write_bytes(raw[:cut_off])
+    found, says = read(tmp_path / "b.mcap")
+    assert says
+    assert [message.data for message in found] == contents[:7]
+
+
+class Chunk(NamedTuple):
+    crc: int
+    begin: int
+    end: int
+
+
+def chunks_of(raw: bytes) -> Iterator[Chunk]:
+    """Find where each chunk of an MCAP keeps its sum, and its content."""
+    at = 8
+    while at + 9 <= len(raw) and (kind := raw[at]) != 0x0F:
+        (length,) = struct.unpack_from("<Q", raw, at + 1)
+        if kind == 6:
+            (width,) = struct.unpack_from("<I", raw, at + 9 + 28)
+            yield Chunk(at + 9 + 24, at + 9 + 32 + width + 8, at + 9 + length)
+        at += 9 + length
 
 
 def test_of_damage_there_is_one_remark_however_often_a_bag_is_read(tmp_path, chunked):

@@ -58,6 +58,7 @@ def test_audacitys_labels_are_read(tmp_path):
         ("start,end,label\n2,2,sad\n", "line 2 ends at 2 s, and begins at 2 s"),
         ("start,end,label\n0,two,sad\n", "line 2: '0' or 'two' is no number of seconds"),
         ("start,end,label\n0,nan,sad\n", "'nan' is no number"),
+        ("start,end,label\n0,1e300,sad\n", "'1e300' is no number of seconds"),
         ("start,label\n0,sad\n", "it has no column end"),
         ("start,end,label\n", "it has no labels"),
         ("", "it has no column start"),

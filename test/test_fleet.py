@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -184,6 +185,22 @@ def test_without_dask_the_package_is_named(model, bags, monkeypatch):
 
 
 # ── the command ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_bags_of_one_name_are_several_voices(ser_ros, model, bags, tmp_path):
+    tracks = tmp_path / "tracks"
+    tracks.mkdir()
+    (tracks / "bag.csv").write_text("start,end,label\n0,2,joy\n")
+    places = []
+    for number, bag in enumerate(bags[:2]):
+        shutil.copytree(bag, tmp_path / str(number) / "bag")
+        places.append(tmp_path / str(number) / "bag")
+    words = (*places, "--model", model, "--labels", tracks, "--json")
+    plain = ser_ros("bag", "evaluate", *words)
+    reported = ser_ros("bag", "evaluate", *words, "--report", tmp_path / "report")
+    assert (plain.returncode, reported.returncode) == (0, 0), plain.stderr + reported.stderr
+    one, other = (json.loads(done.stdout)["scored"] for done in (plain, reported))
+    assert one == other
 
 
 def test_the_command_says_how_right_it_was(ser_ros, model, bags, tmp_path):

@@ -354,6 +354,11 @@ def test_answers_are_forgotten_in_time_and_when_there_are_too_many(listener: Lis
             tries.get(one.id)
         await tries.close()
 
+        ending = Tries(listener, Limits(remember_s=900), now=lambda: now[0])
+        await kept(ending, second).task
+        now[0] += 1000.0
+        await ending.close()  # what was to be forgotten anyway is no hindrance
+
         crowded = Tries(listener, Limits(remember_mb=0), now=lambda: now[0])
         ids = []
         for _ in range(3):

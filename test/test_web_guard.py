@@ -23,6 +23,7 @@ import tiny
 from programs import ROOT
 from served import run, serving
 
+from ser_ros.errors.config import BadValue
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.web import AddressRefused, CertificateRefused
 from ser_ros.web import addresses, certificates, state
@@ -61,6 +62,19 @@ def test_strangers_are_refused(
             assert (got.status, (await got.json())["error"]["kind"]) == (403, kind)
             policy = got.headers["Content-Security-Policy"]
             assert "evil" not in policy and "script-src" not in policy
+
+    run(work())
+
+
+def test_an_address_that_came_after_the_start_is_answered(listener: Listener) -> None:
+    """A robot may start before its network does; 127.0.0.2 stands for what it gets then."""
+
+    async def work() -> None:
+        async with serving(listener, host="0.0.0.0") as page:
+            for host, status in (("127.0.0.2", 200), ("127.0.0.3", 403), ("new.example", 403)):
+                asked = f"http://127.0.0.2:{page.port}/api/about"
+                async with page.client.get(asked, headers={"Host": f"{host}:{page.port}"}) as got:
+                    assert got.status == status, host
 
     run(work())
 
@@ -270,6 +284,9 @@ def test_the_names_that_a_page_answers_to() -> None:
     shown = addresses.shown_urls("0.0.0.0", 80, False, None)
     assert shown and not any("[" in url for url in shown)
     assert addresses.own_names("192.0.2.7")[-1] == "192.0.2.7"
+    assert addresses.own_names("127.0.0.1", ("Küche",))[-1] == "xn--kche-0ra"
+    with pytest.raises(BadValue, match="name of a host"):
+        addresses.own_names("127.0.0.1", ("ü" * 80,))
     assert addresses.url("::1", 80, True, "a&b") == "https://[::1]:80/?token=a%26b"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -93,31 +94,33 @@ def _whole(path: Path) -> tuple[int, bytes]:
             if kind in (0, _DATA_END) or (end > size and kind != _CHUNK):
                 break
             if kind == _CHUNK:
-                body, announced = _chunk(file.read(min(length, _MOST_CHUNK)))
+                body, announced, crc = _chunk(file.read(min(length, _MOST_CHUNK)))
                 inner = _records(body)
                 # A chunk that is as long as it says can still hold nothing but zeros, or noise.
                 if end > size or inner != announced:
                     return whole, body[:inner]
+                if crc and zlib.crc32(body) != crc:  # somewhere in it; nobody knows where
+                    return whole, b""
             whole = end
     if whole == len(MAGIC):
         raise ValueError("not one record of it is whole")
     return whole, b""
 
 
-def _chunk(record: bytes) -> tuple[bytes, int]:
-    """Return the content of a chunk, as far as it is there, and the length that it should have."""
+def _chunk(record: bytes) -> tuple[bytes, int, int]:
+    """Return what is there of a chunk's content, and the length and the CRC that it should have."""
     try:
-        _, _, announced, _, width = struct.unpack_from("<QQQII", record)
+        _, _, announced, crc, width = struct.unpack_from("<QQQII", record)
         name = record[32 : 32 + width].decode()
     except (struct.error, UnicodeDecodeError):
-        return b"", 0
+        return b"", 0, 0
     packed = record[32 + width + 8 :]
     if announced > _MOST_CHUNK:
-        return b"", announced
+        return b"", announced, crc
     try:
-        return _unpacked(packed, name, announced), announced
+        return _unpacked(packed, name, announced), announced, crc
     except (RuntimeError, ValueError, zstd.ZstdError):
-        return b"", announced
+        return b"", announced, crc
 
 
 def _unpacked(packed: bytes, name: str, most: int) -> bytes:

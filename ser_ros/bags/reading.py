@@ -87,7 +87,10 @@ class Bag:
         """Whether it was not ended well, so that something may be missing at its end."""
         self._stack = ExitStack()
         self._storages: list[tuple[Path, Storage]] = []
-        self.files = tuple(self._find())
+        try:
+            self.files = tuple(self._find())
+        except OSError as error:  # a folder that is closed, a name that is too long
+            raise BagUnreadable(path, error.strerror or error) from error
         try:
             self._open()
         except BaseException:

@@ -100,6 +100,8 @@ class _Sqlite(Sqlite3Reader):
         for sign, limit in ((">=", start), ("<", stop)):
             query += f" AND timestamp {sign} {limit}" if limit is not None else ""
         for topic, received_ns, data in cast(Any, self.dbconn.execute(f"{query} ORDER BY id")):
+            if not (isinstance(received_ns, int) and isinstance(data, bytes)):
+                raise ReaderError("a row of it is damaged")
             yield wanted[topic], received_ns, data
 
 
@@ -117,6 +119,9 @@ def open_storage(path: Path, spare: Path) -> tuple[Storage, str]:
                 fault = "is cut off"
             path = unpacked
         storage, found = _open_mcap(path) if path.suffix == ".mcap" else _open_sqlite(path, spare)
+        for topic in storage.connections:
+            if not (isinstance(topic.topic, str) and isinstance(topic.msgtype, str)):
+                raise ReaderError("the name or the type of a topic is damaged")
         return storage, found or fault
     except UNREADABLE as error:
         raise BagUnreadable(path, _why(error)) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +19,9 @@ from ser_ros.labels import canonical
 
 EPOCH_S = 1e9
 """Seconds from which on a time is one since 1970; a bag is not 31 years long."""
+
+_LATEST_S = 1e10
+"""In the year 2286: what lies further away is no time."""
 
 _OUTSIDE_NS = SECOND // 2
 """How far a label may reach beyond the sound: people do not hit its end exactly."""
@@ -192,7 +194,7 @@ def _csv(text: str) -> Iterator[_Row]:
 def _line(number: int, start: str, end: str, label: str, speaker: str) -> _Line:
     try:
         start_s, end_s = float(start), float(end)
-        if not (math.isfinite(start_s) and math.isfinite(end_s)):
+        if not (abs(start_s) <= _LATEST_S and abs(end_s) <= _LATEST_S):
             raise ValueError
     except ValueError:
         raise ValueError(f"line {number}: '{start}' or '{end}' is no number of seconds") from None

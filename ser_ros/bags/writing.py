@@ -58,6 +58,9 @@ class BagWriter:
 
     def __init__(self, path: Path, storage: str = "mcap", compression: str = "none") -> None:
         """Raises `BagThere`: no bag is ever overwritten."""
+        if storage == "sqlite3" and set("?#%") & set(str(path.absolute())):
+            # rosbags makes a URI of it as it is, and would write elsewhere.
+            raise CannotWrite(path, "a bag in SQLite cannot lie in a path with '?', '#' or '%'")
         self.path = path
         self.counts: Counter[str] = Counter()
         """Messages by topic."""

@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     from ser_ros.report.figures import figures
     from ser_ros.report.folder import PAGE, check_place
     from ser_ros.report.words import lead
-    from ser_ros.report.writing import model_facts, write_report
+    from ser_ros.report.writing import model_facts, named_apart, write_report
 
     if options.report:
         check_place(options.report)
@@ -94,7 +94,8 @@ def run(options: argparse.Namespace) -> int:
         if options.work is None and work is not None:
             forget(work)
     else:
-        content = finite({"model": model_facts(bundle), **figures(sources, bundle, options.seed)})
+        found = figures(named_apart(sources), bundle, options.seed)
+        content = finite({"model": model_facts(bundle), **found})
     if options.json:
         print(json.dumps(content, ensure_ascii=False))
     else:

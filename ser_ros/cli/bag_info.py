@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ser_ros.clock import SECOND
 from ser_ros.errors import SerError
 from ser_ros.report.words import many
+from ser_ros.report.writing import printable
 
 if TYPE_CHECKING:
     from ser_ros.bags.summary import Sound, Summary
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         if number:
             print()
         for line in lines(summary):
-            print(line)
+            print(printable(line))
     return 1 if failed else 0
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import ifaddr
 import segno
 
+from ser_ros.errors.config import BadValue
 from ser_ros.errors.web import AddressRefused
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -50,7 +51,15 @@ def own_names(host: str, more: tuple[str, ...] = ()) -> list[str]:
         machine = socket.gethostname().lower()
         names += [machine, f"{machine.split('.')[0]}.local"]
         names += own_addresses() if host in _ANY else [host]
-    return list(dict.fromkeys(name.lower() for name in names))
+    return list(dict.fromkeys(_as_asked(name) for name in names))
+
+
+def _as_asked(name: str) -> str:
+    """Return a name as browsers ask for it: in lower case, and in ASCII. Raises `BadValue`."""
+    try:
+        return name.lower() if name.isascii() else name.lower().encode("idna").decode()
+    except UnicodeError as error:
+        raise BadValue("--name", name, "the name of a host") from error
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

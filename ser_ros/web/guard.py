@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import logging
 from urllib.parse import urlencode, urlsplit
 
@@ -80,7 +81,8 @@ class Guard:
         answer.headers["Content-Security-Policy"] = f"{_POLICY}; {connect}"
 
     def _knows(self, request: web.Request) -> bool:
-        return _host(request.headers.get("Host", "")) in self._names
+        host = _host(request.headers.get("Host", ""))
+        return host in self._names or host == _reached(request)
 
     def _check_host(self, request: web.Request) -> None:
         if not self._knows(request):
@@ -140,6 +142,18 @@ _HEADERS = {
 
 def _same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected.encode())
+
+
+def _reached(request: web.Request) -> str:
+    """Return the address of this machine that a request came to: it may be newer than we are.
+
+    No stranger's name can be made to point here by it, for it is no name.
+    """
+    try:
+        address = ipaddress.ip_address(request.get_extra_info("sockname")[0].partition("%")[0])
+    except (TypeError, ValueError, IndexError):
+        return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _host(told: str) -> str:

@@ -186,8 +186,11 @@ class Tries:
     async def close(self) -> None:
         """End what goes on, and forget all."""
         tasks = [one.task for one in self._tries.values() if one.task is not None]
-        for id_ in list(self._tries):
-            self.forget(id_)
+        for one in self._tries.values():
+            one.dropped.set()
+            if one.task is not None:
+                one.task.cancel()
+        self._tries.clear()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
 

@@ -39,9 +39,11 @@ export class Link {
   open() {
     clearTimeout(this.timer);
     const socket = new WebSocket(lineTo("ws/live"));
+    const before = this.socket;
     this.socket = socket;
+    before?.close(); // a phone that wakes comes here twice, and has one line in the end
     this.timer = setTimeout(() => socket.close(), 1000 * OPEN_S);
-    socket.onopen = () => this.opened();
+    socket.onopen = () => socket === this.socket && this.opened();
     socket.onmessage = (event) => {
       if (socket !== this.socket) return;
       // What waited while we slept is old; how long that was, the new line tells.

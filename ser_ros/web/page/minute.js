@@ -8,6 +8,9 @@ const SPAN_S = 60;
 /** A state that comes so long after the one before does not vouch for the time between. */
 const SILENT_S = 5;
 
+/** A stamp that lies so long before the newest is of another time: a clock was set, a bag begins anew. */
+const BACK_S = 15;
+
 /** What is known of the last minute, by the robot's clock. */
 export class Minute {
   constructor() {
@@ -23,9 +26,13 @@ export class Minute {
     return this.newest === null ? at / 1000 : this.newest.stamp + (at - this.newest.at) / 1000;
   }
 
+  /** Forget everything where time went back; what comes then is the beginning. */
+  meet(stamp) {
+    if (this.newest === null || stamp >= this.newest.stamp - BACK_S) return;
+    Object.assign(this, { windows: [], states: [], sounds: [], gaps: [], newest: null });
+  }
+
   seen(stamp) {
-    const jumpedBack = this.newest !== null && stamp < this.newest.stamp - SPAN_S;
-    if (jumpedBack) Object.assign(this, { windows: [], states: [], sounds: [], gaps: [], newest: null });
     if (this.newest === null || stamp >= this.now()) this.newest = { stamp, at: Date.now() };
     const oldest = this.now() - SPAN_S - 5;
     for (const kept of [this.windows, this.states, this.sounds, this.gaps]) {
@@ -35,12 +42,14 @@ export class Minute {
 
   hearWindow({ stamp, duration_s, label }) {
     const end = stamp + duration_s;
+    this.meet(end);
     this.windows.push({ start: stamp, end, label });
     this.seen(end);
   }
 
   /** A state holds from its beginning, or from where the one before it ends. */
   hearState({ stamp, since, label }) {
+    this.meet(stamp);
     const last = this.states.at(-1);
     if (last && stamp <= last.end) return;
     const unbroken = last && stamp - last.end < SILENT_S && last.end >= (this.gaps.at(-1)?.end ?? -Infinity);
@@ -54,6 +63,7 @@ export class Minute {
   }
 
   hearSound({ stamp, seconds, low, high, spectrogram }) {
+    this.meet(stamp + seconds);
     const image = spectrogram?.frames ? spectrogramImage(spectrogram) : null;
     this.sounds.push({ start: stamp, end: stamp + seconds, low, high, image });
     this.seen(stamp + seconds);
