@@ -7,6 +7,7 @@ it fails or falls silent for good. It runs on a thread of its own, or step by st
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import Counter
@@ -47,6 +48,9 @@ MUTED_S = 3.0
 
 _POLL_S = 0.2
 """How long a step may take where nothing happens, and so how soon `stop` is heeded."""
+
+_THROTTLE_S = 5.0
+"""How often a kind of loss is logged."""
 
 _STOP_S = 8.0
 """How long `stop` waits for a source to open or close, one after the other, at the most."""
@@ -103,6 +107,10 @@ class Status:
     """Chunks that could not be handed over, because an exception was raised."""
     last_error: str
     """The newest sentence, also when all is well again; empty if there was none."""
+    failed: bool
+    """Whether it ended because the source cannot be read, and `last_error` says why."""
+    hangs: bool
+    """Whether the source did not close when it was told to."""
     since_last_block_s: float | None
     """None before the first."""
     silent_s: float
@@ -163,6 +171,9 @@ class Capture:
         self._answers = False
         """Whether a block came since it was opened."""
         self._block_s: float | None = None
+        self._failed = self._hangs = False
+        self._told: dict[str, tuple[float, int]] = {}
+        """When a sentence of each kind was logged, and how many were held back since."""
         self._resumes = False
         """Whether what comes next follows a failure, so that the time between was lost."""
         self._silent = 0
@@ -197,7 +208,7 @@ class Capture:
                 thread.join(_STOP_S)
                 if thread.is_alive():
                     return False
-            return True
+            return not self._hangs
 
     def status(self) -> Status:
         """Tell how it goes."""
@@ -214,6 +225,8 @@ class Capture:
             reopenings=self._counts["reopenings"],
             handler_errors=self._counts["handler_errors"],
             last_error=self._last_error,
+            failed=self._failed,
+            hangs=self._hangs,
             since_last_block_s=self._since_block(),
             silent_s=self._silent / self.source.rate,
         )
@@ -233,6 +246,7 @@ class Capture:
         """Make ready for the first step; what was before is no loss."""
         self._state = "opening"
         self._failures, self._retry_s, self._resumes = 0, None, False
+        self._block_s, self._failed = None, False
 
     def step(self) -> None:
         """Do the next thing: open the source, read a block, or wait a moment."""
@@ -277,10 +291,10 @@ class Capture:
             self._end("")
             return
         except AudioError as error:
-            # One file of several; the source goes on with the next.
-            self._tell(str(error))
+            # One file of several; the source goes on with the next, if there is any left.
+            self._tell(str(error), "file")
             self._wait(_POLL_S)
-            return
+            block = None
         except Exception as error:
             self._fail(error)
             return
@@ -318,7 +332,8 @@ class Capture:
         if block.broken:
             self._counts[block.broken] += 1
         if block.broken and (lost or block.broken != "gap"):
-            self._tell(_LOSSES.get(block.broken, block.broken).format(lost / self.source.rate))
+            sentence = _LOSSES.get(block.broken, block.broken).format(lost / self.source.rate)
+            self._tell(sentence, block.broken)
         self._silent = 0 if np.any(block.samples) else self._silent + frames
         # The newest stamp is the best known, since the source's clock has had time to settle.
         self._start_ns = block.stamp_ns - self._heard * SECOND // self.source.rate
@@ -348,7 +363,8 @@ class Capture:
             self._counts["handler_errors"] += 1
             self._tell(
                 f"A chunk was not handed over ({type(error).__name__}: {error}); the next ones are "
-                "tried all the same. Report this."
+                "tried all the same. Report this.",
+                "handler",
             )
 
     def _fail(self, error: Exception) -> None:
@@ -374,24 +390,42 @@ class Capture:
             self._tell(sentence)
         self._cut()
         self._close()
+        self._failed = bool(sentence)
         self._state = "ended"
-        self._on_end()
+        if not sentence:
+            self._on_end()
 
     def _close(self) -> None:
         self._is_open = False
         try:
             self.source.close()
+            self._hangs = False
         except Exception as error:
+            self._hangs = True
             self._tell(str(error))
 
     def _since_block(self) -> float | None:
         return None if self._block_s is None else self._monotonic() - self._block_s
 
-    def _tell(self, sentence: str) -> None:
-        """Keep a sentence, and log it unless it says what the one before it said."""
-        if sentence != self._last_error or self._state == "listening":
-            self._log.warning(sentence)
-        self._last_error = sentence
+    def _tell(self, sentence: str, kind: str = "") -> None:
+        """Keep a sentence, and log it unless it says what the one before it said.
+
+        While it listens, where the same goes wrong with every block of a machine that is too busy,
+        a kind is logged every few seconds at most.
+        """
+        again, self._last_error = sentence == self._last_error, sentence
+        if self._state != "listening":
+            if not again:
+                self._log.warning(sentence)
+            return
+        now_s = self._monotonic()
+        last_s, held_back = self._told.get(kind, (-math.inf, 0))
+        if now_s - last_s < _THROTTLE_S:
+            self._told[kind] = (last_s, held_back + 1)
+            return
+        self._told[kind] = (now_s, 0)
+        more = f" ({held_back} more of this kind since the last time)" if held_back else ""
+        self._log.warning(sentence + more)
 
 
 _LOSSES = {

@@ -82,6 +82,12 @@ class Mute:
             self._stretches[-1] = (begin_ns, min(end_ns, now_ns + self._tail_ns))
         self._talking = speaking
 
+    def forget_after(self, now_ns: int) -> None:
+        """Forget what is to begin later than now: it was said before the clock was set back."""
+        while self._stretches and self._stretches[-1][0] > now_ns + SECOND:
+            self._stretches.pop()
+            self._talking = False
+
     def reset(self) -> None:
         """Forget it all."""
         self._stretches.clear()
@@ -150,6 +156,7 @@ class Hearing:
     ) -> list[Remark]:
         """Take in a chunk of PCM, see `AudioStream.push`; return what is odd about it."""
         arrived = self._monotonic()
+        self.mute.forget_after(now_ns)
         windows, remarks = self.stream.push(data, fmt, stamp_ns, now_ns)
         self.counts["chunks"] += 1
         self._waiting.extend((arrived, window) for window in windows)
@@ -157,6 +164,11 @@ class Hearing:
             excess = len(self._waiting) - self._most_waiting
             remarks += self._drop(excess, f"more than {self._most_waiting} windows waited")
         return remarks
+
+    def refuse(self, seconds: float) -> None:
+        """Count a chunk of some seconds that cannot be understood."""
+        self.counts["refused"] += 1
+        self.stream.refuse(seconds)
 
     def drop_old(self) -> list[Remark]:
         """Drop the windows that came too long ago: newest wins."""

@@ -46,7 +46,7 @@ difference would add up to a gap.
 
 
 def followed(late_ns: int, duration_ns: int) -> int:
-    """Return what the time of sound without stamps takes over of a deviation, with one chunk.
+    """Return what a stream's time takes over of a deviation, with one chunk.
 
     No more than a hundredth of the chunk's length: a sound card's clock is never that far off, and
     chunks that were lost one by one would pass for drift.
@@ -127,6 +127,11 @@ class AudioStream:
         self._resampler = None
         self._last_stamp_ns = self._newest_ns = None
 
+    def refuse(self, seconds: float) -> None:
+        """Count sound that came and cannot be understood as lost; what follows is a new stretch."""
+        self._lost += self._framer.unheard + int(seconds * self._rate)
+        self.restart()
+
     def push(
         self, data: bytes | bytearray | memoryview, fmt: AudioFormat, stamp_ns: int, now_ns: int
     ) -> tuple[list[Window], list[Remark]]:
@@ -177,8 +182,7 @@ class AudioStream:
         frame = fmt.bytes_per_frame
         seconds = len(data) / frame / fmt.rate
         if seconds > self.MAX_CHUNK_S:
-            self._lost += self._framer.unheard + int(seconds * self._rate)
-            self.restart()
+            self.refuse(seconds)
             too_long = UnsupportedFormat("length of a chunk in s", seconds, 0, self.MAX_CHUNK_S)
             remarks.append(Remark("refused", str(too_long)))
             return None
@@ -190,8 +194,7 @@ class AudioStream:
             samples = audio.to_mono(audio.decode(data, fmt), self._channel)
         except AudioError as error:
             if seconds:
-                self._lost += self._framer.unheard + int(seconds * self._rate)
-                self.restart()  # or the next stamp would tell of the same loss as a gap
+                self.refuse(seconds)  # or the next stamp would tell of the same loss as a gap
             remarks.append(Remark("refused", str(error)))
             return None
         samples, bad = audio.repair(samples)
@@ -254,7 +257,7 @@ class AudioStream:
             remarks.append(Remark("time_went_back", sentence))
             self._begin(stamp_ns, fmt)
         else:
-            self._start_ns += int(off_ns * _FOLLOW)
+            self._start_ns += followed(off_ns, duration_ns)
         self._last_stamp_ns = stamp_ns
 
     def _begin(self, stamp_ns: int, fmt: AudioFormat) -> None:

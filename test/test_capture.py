@@ -249,6 +249,81 @@ def test_a_first_block_may_take_a_little_longer():
     assert source.s - 100 < 3
 
 
+def test_a_machine_that_is_too_busy_does_not_flood_the_log():
+    source = Fake()
+    capture, _, log = capturing(source)
+    source.then = lambda: source.block(lost=10, broken="overflow", frames=400)
+    step_for(capture, source, 60)
+    told = [line for kind, line in log.lines if kind == "warning"]
+    assert 10 <= len(told) <= 13
+    assert "more of this kind" in told[1]
+    assert capture.status().overflows > 2000
+
+
+def test_a_file_that_cannot_be_read_is_not_one_that_has_been_played():
+    source, ended = Fake(), []
+    capture, _, _ = capturing(source, on_end=lambda: ended.append(1))
+    source.refuse = lambda: UnreadableFile("a.wav", "No such file")
+    capture.step()
+    status = capture.status()
+    assert (status.state, status.failed, ended) == ("ended", True, [])
+    assert "a.wav" in status.last_error
+    capture.begin()
+    assert not capture.status().failed
+
+
+def test_a_file_that_vanishes_from_a_loop_ends_it():
+    source = Fake()
+    capture, _, log = capturing(source)
+    source.script = [source.block() for _ in range(20)]
+    source.then = lambda: UnreadableFile("a.wav", "No such file")
+    while source.script or not source.is_open:
+        capture.step()
+    source.refuse = lambda: UnreadableFile("a.wav", "No such file")
+    began_s = source.s
+    while capture.status().state != "ended" and source.s < began_s + 10:
+        capture.step()
+    assert (capture.status().state, capture.status().failed) == ("ended", True)
+    assert len(log.lines) <= 5
+
+
+def test_what_was_before_listening_began_anew_is_no_loss():
+    source = Fake()
+    capture, _, _ = capturing(source)
+    source.then = source.block
+    step_for(capture, source, 5)
+    capture.finish()
+    source.s += 3600
+    capture.begin()
+    source.refuse = lambda: DeviceNotFound("fake", [])
+    step_for(capture, source, 0.4)
+    source.refuse = lambda: None
+    step_for(capture, source, 5)
+    assert capture.status().state == "listening"
+    assert capture.status().lost < 6 * RATE
+
+
+def test_a_device_that_does_not_close_is_told(monkeypatch):
+    source = Fake()
+    capture, _, _ = capturing(source)
+    source.then = source.block
+    step_for(capture, source, 1)
+
+    def hang():
+        raise DeviceRefused("fake", "it is still being closed")
+
+    monkeypatch.setattr(source, "close", hang)
+    capture.finish()
+    assert capture.status().hangs
+    assert not capture.stop()
+    monkeypatch.undo()
+    capture.begin()
+    step_for(capture, source, 1)
+    capture.finish()
+    assert not capture.status().hangs
+    assert capture.stop()
+
+
 def test_a_day_of_a_device_that_is_gone():
     source = Fake()
     capture, _, log = capturing(source)

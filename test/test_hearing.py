@@ -349,6 +349,27 @@ def test_short_words_one_after_the_other():
     assert len(mute._stretches) <= 64
 
 
+def test_what_was_said_before_a_simulation_began_anew_mutes_nothing():
+    mute = Mute(tail_s=0.5, limit_s=30.0)
+    mute.say(True, at(100))
+    mute.say(False, at(105))
+    mute.say(True, at(110))
+    mute.forget_after(at(109.5))  # clocks of two machines differ by a little
+    assert covered(mute, 111) and covered(mute, 103)
+    mute.forget_after(at(3))
+    assert not covered(mute, 103)
+    mute.say(True, at(4))
+    assert covered(mute, 5)
+
+
+def test_sound_that_cannot_be_understood_is_lost():
+    robot = Robot()
+    robot.hear(1.0)
+    robot.hearing.refuse(40.0)
+    assert robot.hearing.counts["refused"] == 1
+    assert robot.hearing.lost == 41 * RATE, "with the second that came into no window for it"
+
+
 def test_hearing_goes_on_after_the_robot_has_spoken():
     robot = Robot(hop_s=1.25, mute_tail_s=0.5)
     robot.hear(2.5)

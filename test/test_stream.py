@@ -292,6 +292,28 @@ def test_chunks_without_stamps_that_are_lost_one_by_one_are_missed():
     assert 4 <= talk.stream.counts["gap"] <= 6
 
 
+@pytest.mark.parametrize(
+    ("chunk_s", "every", "gaps"), [(0.02, 10, 40), (0.02, 6, 70), (0.05, 20, 15)]
+)
+def test_stamped_chunks_that_are_lost_one_by_one_are_missed(chunk_s, every, gaps):
+    """And not heard as if they had been one piece."""
+    talk = Talk()
+    for k in range(round(60 / chunk_s)):
+        if k % every == every - 1:
+            talk.now_ns += round(chunk_s * SECOND)
+        else:
+            talk.say(sound(chunk_s), talk.now_ns)
+    assert talk.stream.counts["gap"] >= gaps
+
+
+@pytest.mark.parametrize("chunk_s", [0.02, 0.1])
+def test_stamps_that_jitter_are_no_losses(chunk_s):
+    talk, random = Talk(), np.random.default_rng(0)
+    for _ in range(round(60 / chunk_s)):
+        talk.say(sound(chunk_s), talk.now_ns + round(random.uniform(0, 0.06) * SECOND))
+    assert talk.stream.counts["gap"] == talk.stream.counts["time_went_back"] == 0
+
+
 @pytest.mark.parametrize("chunk_s", [0.25, 2.5])
 def test_zero_stamps_that_come_all_at_once_end_now_and_in_one_piece(chunk_s):
     talk = Talk()

@@ -18,6 +18,7 @@ from ser_ros.nodes import messages, topics
 from ser_ros.nodes.managed import ManagedNode
 from ser_ros.nodes.parameters import Spec
 from ser_ros.nodes.process import spin
+from ser_ros.stream import FUTURE_TOLERANCE_NS
 
 _TICK_S = 0.2
 """How often time alone may change the behaviour."""
@@ -52,12 +53,13 @@ class BehaviorNode(ManagedNode):
         self._behaviors = self.create_lifecycle_publisher(String, topics.BEHAVIOR, topics.LATCHED)
 
     def start(self) -> None:
+        assert self._selector
+        self._selector = Selector(self._selector.table)  # what was so before is not so now
         self._heard_any = False
         self._states = self.create_subscription(
             EmotionState, topics.EMOTION_STATE, self._hear, topics.LATCHED
         )
         self._tick = self.create_timer(_TICK_S, self._pass_time)
-        assert self._selector
         self._show(self._selector.current)
 
     def stop(self) -> None:
@@ -74,7 +76,8 @@ class BehaviorNode(ManagedNode):
         assert self._selector
         now_ns = self.now_ns()
         age_ns = now_ns - messages.ns_of(state.header.stamp)
-        if age_ns <= self._selector.table.timeout_s * SECOND:
+        # One from the future is of the time before a simulated clock was set back.
+        if -FUTURE_TOLERANCE_NS <= age_ns <= self._selector.table.timeout_s * SECOND:
             self._show(self._selector.state(state.label, state.confidence, now_ns))
         elif self._heard_any:
             # Latched: the first that a late subscriber is given may well be of an hour ago.

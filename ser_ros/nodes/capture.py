@@ -261,12 +261,16 @@ class CaptureNode(ManagedNode):
         }
         if not self.active:
             report.add(Level.WARN, "Not active.")
+        elif not self._listening and status.hangs:
+            report.add(Level.WARN, f"Not listening, but the device hangs: {status.last_error}")
         elif not self._listening:
             report.message = "Not listening: ~/listen is off and the microphone is closed."
         elif status.state == "reopening":
             report.add(Level.ERROR, status.last_error)
         elif status.muted:
             report.add(Level.WARN, "The microphone gives exact silence; is it switched off?")
+        elif status.failed:
+            report.add(Level.ERROR, status.last_error)
         elif status.state == "ended":
             report.message = "All files have been played."
         elif self._waiting is not None:

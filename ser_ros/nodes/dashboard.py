@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ from ser_ros.nodes.phone import Phone
 from ser_ros.nodes.process import spin
 from ser_ros.runtime import CHOICES
 from ser_ros.stream import AudioStream
-from ser_ros.watching.board import OURS
+from ser_ros.watching.board import LEVELS, OURS, STALE_S
+
+_HEALTH_S = 1.0
+"""How often the page is told how the nodes are."""
 
 _PIECE_S = 0.5
 """Length of the pieces in which the page is told the sound."""
@@ -67,7 +71,9 @@ class DashboardNode(ManagedNode):
         self._hub: Any = None
         self._spectrograms: Any = None
         self._url = ""
-        self._statuses: dict[str, dict[str, Any]] = {}
+        self._statuses: dict[str, tuple[float, dict[str, Any]]] = {}
+        """By name: when each was heard, by the steady clock, and what it said."""
+        self._health: Any = None
         self._format: AudioFormat | None = AudioFormat()
         piece = round(_PIECE_S * AudioFormat().rate)
         self._stream = AudioStream(piece, piece)
@@ -123,8 +129,12 @@ class DashboardNode(ManagedNode):
                 DiagnosticArray, topics.DIAGNOSTICS, self._hear_diagnostics, _DIAGNOSTICS
             ),
         ]
+        self._health = self.create_timer(_HEALTH_S, self._tell_health, clock=self.steady)
 
     def stop(self) -> None:
+        if self._health is not None:
+            self.destroy_timer(self._health)
+            self._health = None
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs = []
@@ -157,15 +167,23 @@ class DashboardNode(ManagedNode):
         self._hub.publish_threadsafe({"type": "state", "since": since_s, **_estimate(message)})
 
     def _hear_diagnostics(self, message: DiagnosticArray) -> None:
+        now = time.monotonic()
         for status in message.status:
             if status.name.rpartition(": ")[2] in OURS:
-                self._statuses[status.name] = {
+                told = {
                     "name": status.name,
                     "level": status.level[0],
                     "message": status.message,
                     "values": [[value.key, value.value] for value in status.values],
                 }
-        told = [self._statuses[name] for name in sorted(self._statuses)]
+                self._statuses[status.name] = (now, told)
+        self._tell_health()
+
+    def _tell_health(self) -> None:
+        """Tell how each node is; also once a second, for one that says nothing any more."""
+        now = time.monotonic()
+        heard = [self._statuses[name] for name in sorted(self._statuses)]
+        told = [_aged(status, now - heard_s) for heard_s, status in heard]
         self._hub.publish_threadsafe({"type": "health", "statuses": told})
 
     def _learn(self, info: AudioInfo) -> None:
@@ -204,6 +222,14 @@ class DashboardNode(ManagedNode):
         if not self.active:
             report.add(Level.WARN, "Not active.")
         return [report]
+
+
+def _aged(status: dict[str, Any], silent_s: float) -> dict[str, Any]:
+    """Return what a node said of itself, or that it has fallen silent."""
+    if silent_s <= STALE_S:
+        return status
+    sentence = f"Nothing was said for {silent_s:.0f} s; is the node still running?"
+    return {**status, "level": LEVELS.index("STALE"), "message": sentence}
 
 
 def _path(text: str) -> Path | None:

@@ -17,6 +17,7 @@ from std_msgs.msg import Bool
 from ser_ros.audio import AudioFormat, SampleFormat
 from ser_ros.bundle import Bundle, find_bundle
 from ser_ros.classifier import Classifier
+from ser_ros.clock import SECOND
 from ser_ros.errors.audio import AudioError
 from ser_ros.health import Latencies, Level, Losses, Rate, Report, Watchdog
 from ser_ros.hearing import Heard, Hearing
@@ -27,7 +28,7 @@ from ser_ros.nodes.managed import ManagedNode
 from ser_ros.nodes.process import spin
 from ser_ros.nodes.voice import VoiceServices
 from ser_ros.runtime import trim_memory
-from ser_ros.stream import Remark
+from ser_ros.stream import ABSENCE_NS, Remark
 
 _NO_AUDIO_S = 10.0
 """Seconds without a chunk after which the diagnostics say so."""
@@ -67,6 +68,8 @@ class InferenceNode(ManagedNode):
         self._latencies = Latencies()
         self._chunk_rate, self._window_rate = Rate(), Rate()
         self._audio_watch = Watchdog(_NO_AUDIO_S, time.monotonic())
+        self._chunk_at_s: float | None = None
+        """When the newest chunk came, by the steady clock."""
         self._labels: Counter[str] = Counter()
         self._samples_lost = 0
         self._losses = Losses(_REMEDIES)
@@ -128,6 +131,7 @@ class InferenceNode(ManagedNode):
         self._inputs.append(latched(info_qos))
         self._inputs.append(self.create_subscription(Bool, topics.ROBOT_SPEAKING, self._mute, 10))
         self._audio_watch.feed(time.monotonic())
+        self._chunk_at_s = None
 
     def stop(self) -> None:
         for subscription in self._inputs:
@@ -182,8 +186,10 @@ class InferenceNode(ManagedNode):
         now = time.monotonic()
         self._audio_watch.feed(now)
         self._chunk_rate.add(now)
+        passed_s, self._chunk_at_s = now - (self._chunk_at_s or now), now
         if self._format is None:
-            self._hearing.counts["refused"] += 1
+            # How long it is nobody can tell; it came after as long a time.
+            self._hearing.refuse(min(passed_s, ABSENCE_NS / SECOND))
             return
         remarks = self._hearing.chunk(memoryview(data.data), self._format, stamp_ns, self.now_ns())
         self._tell(remarks)
