@@ -18,14 +18,14 @@ from ser_ros.nodes import messages, topics
 from ser_ros.nodes.managed import ManagedNode
 from ser_ros.nodes.parameters import Spec
 from ser_ros.nodes.process import spin
-from ser_ros.stream import FUTURE_TOLERANCE_NS
 
 _TICK_S = 0.2
 """How often time alone may change the behaviour."""
 
 _REMEDIES = {
-    "states too old": "they are older than timeout_s when they come, and the robot rests: set the "
-    "machines' clocks alike (NTP), use_sim_time too; shorten a chunk of capture that is longer",
+    "states too old": "they are older than timeout_s when they come, or as far in the future, and "
+    "the robot rests: set the machines' clocks alike (NTP), use_sim_time too; shorten a chunk of "
+    "capture that is longer",
 }
 
 
@@ -77,7 +77,7 @@ class BehaviorNode(ManagedNode):
         now_ns = self.now_ns()
         age_ns = now_ns - messages.ns_of(state.header.stamp)
         # One from the future is of the time before a simulated clock was set back.
-        if -FUTURE_TOLERANCE_NS <= age_ns <= self._selector.table.timeout_s * SECOND:
+        if abs(age_ns) <= self._selector.table.timeout_s * SECOND:
             self._show(self._selector.state(state.label, state.confidence, now_ns))
         elif self._heard_any:
             # Latched: the first that a late subscriber is given may well be of an hour ago.

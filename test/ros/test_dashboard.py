@@ -110,7 +110,7 @@ def test_the_readme_has_every_parameter_with_its_default() -> None:
 
 def test_the_page_is_told_what_the_nodes_say(graph: Graph, long_speech: Samples) -> None:
     process, address = serve(graph)
-    graph.start("inference")
+    inference = graph.start("inference")
     with Page(graph, address, "/ws/live") as page:
         about = page.until("hello")["about"]
         assert about["ros"] is True
@@ -131,6 +131,12 @@ def test_the_page_is_told_what_the_nodes_say(graph: Graph, long_speech: Samples)
             "health", also=lambda told: any("inference" in s["name"] for s in told["statuses"])
         )
         assert {s["level"] for s in health["statuses"]} <= {0, 1, 2, 3}
+        inference.kill()
+
+        def silent(told: dict[str, Any]) -> bool:
+            return any("inference" in s["name"] and s["level"] == 3 for s in told["statuses"])
+
+        assert "Nothing was said for" in json.dumps(page.until("health", also=silent))
     assert process.end(signal.SIGINT) == 0
     assert "Traceback" not in process.output
 

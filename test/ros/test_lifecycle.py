@@ -206,6 +206,42 @@ def test_states_become_behaviours(graph: Graph) -> None:
     assert [message.data for message in shown] == ["rest", "give_room", "rest", "beam", "rest"]
 
 
+def test_a_behaviour_of_before_is_not_commanded_again(graph: Graph) -> None:
+    graph.start("behavior")
+    shown = graph.collect(String, topics.BEHAVIOR, topics.LATCHED)
+    publisher = graph.publisher(EmotionState, topics.EMOTION_STATE, topics.LATCHED)
+
+    def angry() -> bool:
+        stamp = messages.header(time.time_ns(), "")
+        publisher.publish(EmotionState(header=stamp, label="angry", confidence=0.9))
+        graph.pause(0.25)
+        return bool(shown) and shown[-1].data == "give_room"
+
+    graph.until(angry, "the behaviour give_room")
+    assert change(graph, "behavior", Transition.TRANSITION_DEACTIVATE)
+    before = len(shown)
+    assert change(graph, "behavior", Transition.TRANSITION_ACTIVATE)
+    graph.until(lambda: len(shown) > before, "its behaviour")
+    assert [message.data for message in shown[before:]] == ["rest"]
+
+
+def test_a_state_from_the_future_moves_nobody(graph: Graph) -> None:
+    """It is of before a simulated clock was set back."""
+    graph.start("behavior")
+    diagnostics = graph.diagnostics("behavior")
+    shown = graph.collect(String, topics.BEHAVIOR, topics.LATCHED)
+    publisher = graph.publisher(EmotionState, topics.EMOTION_STATE, topics.LATCHED)
+
+    def counted() -> int:
+        stamp = messages.header(time.time_ns() + 300 * 10**9, "")
+        publisher.publish(EmotionState(header=stamp, label="angry", confidence=0.9))
+        graph.pause(0.3)
+        return int(diagnostics().get("states too old", 0))
+
+    graph.until(lambda: counted() >= 5, "a count")
+    assert [message.data for message in shown] == ["rest"]
+
+
 def test_a_state_of_an_hour_ago_moves_nobody(graph: Graph) -> None:
     publisher = graph.probe.create_publisher(EmotionState, topics.EMOTION_STATE, topics.LATCHED)
     stamp = messages.header(time.time_ns() - 3600 * 10**9, "")
