@@ -12,12 +12,12 @@
     │                    EnrolmentGoesOn
     ├── ConfigError      UnreadableConfig · UnknownKey · BadValue
     ├── ManifestError    BadManifest · NothingToScore · UnknownLayout · NothingReadable
-    │                    SpeakersInTraining · NobodyToEnroll · NobodyToCompare
+    │                    SpeakersInTraining · NobodyTold · NobodyToEnroll · NobodyToCompare
     ├── BagError         BagMissing · BagUnreadable · BagThere · BagOfBags · RosbagsMissing
     │                    NoAudioTopic · SeveralAudioTopics · AudioTypeUnknown · TopicUnknown
     │                    TypeUnknown · TypeDiffers · MessageUnreadable · FieldMissing
     │                    BadTrack · NothingRecorded · NothingToPlay · NoBagHeard
-    ├── MachineError     CannotWrite · CannotFetch · MissingExtra · ProcessLost
+    ├── MachineError     CannotWrite · CannotFetch · MissingExtra · ProcessLost · GpuFull
     ├── ReportError      NotAReport · UnreadableReport · NothingInCommon
     ├── RosError         RosMissing · RosRefused · NotReady · NodeFailed
     ├── WebError         AddressRefused · CertificateRefused
@@ -29,7 +29,7 @@
     │                    MicrophoneRefused
     └── TrainingError    EmptyClass · NonFiniteLoss · CheckpointDamaged · NonFiniteStart
                          CheckpointThere · CheckpointMismatch · NoVoiceToHold · NobodyToKnow
-                         ViewDamaged
+                         ViewDamaged · FolderBusy
 
 A module holds a branch or two. Each class takes facts and writes its own sentence: what is, what
 was expected, what to do about it. A caller that wants to know what happened catches a class; a
