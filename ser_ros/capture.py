@@ -7,7 +7,6 @@ it fails or falls silent for good. It runs on a thread of its own, or step by st
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from ser_ros.errors import SerError
 from ser_ros.errors.audio import AudioError, DeviceLost
 from ser_ros.errors.config import BadValue
 from ser_ros.framing import Framer
+from ser_ros.health import Throttle
 from ser_ros.sources import Block, Ended, Source
 
 State = Literal["closed", "opening", "listening", "reopening", "ended"]
@@ -48,9 +48,6 @@ MUTED_S = 3.0
 
 _POLL_S = 0.2
 """How long a step may take where nothing happens, and so how soon `stop` is heeded."""
-
-_THROTTLE_S = 5.0
-"""How often a kind of loss is logged."""
 
 _STOP_S = 8.0
 """How long `stop` waits for a source to open or close, one after the other, at the most."""
@@ -172,8 +169,7 @@ class Capture:
         """Whether a block came since it was opened."""
         self._block_s: float | None = None
         self._failed = self._hangs = False
-        self._told: dict[str, tuple[float, int]] = {}
-        """When a sentence of each kind was logged, and how many were held back since."""
+        self._throttle = Throttle()
         self._resumes = False
         """Whether what comes next follows a failure, so that the time between was lost."""
         self._silent = 0
@@ -418,14 +414,9 @@ class Capture:
             if not again:
                 self._log.warning(sentence)
             return
-        now_s = self._monotonic()
-        last_s, held_back = self._told.get(kind, (-math.inf, 0))
-        if now_s - last_s < _THROTTLE_S:
-            self._told[kind] = (last_s, held_back + 1)
-            return
-        self._told[kind] = (now_s, 0)
-        more = f" ({held_back} more of this kind since the last time)" if held_back else ""
-        self._log.warning(sentence + more)
+        told = self._throttle(kind, sentence, self._monotonic())
+        if told:
+            self._log.warning(told)
 
 
 _LOSSES = {

@@ -1,8 +1,9 @@
-"""How a process is doing: rates, latencies and a watchdog, on time that comes in from outside."""
+"""How a process is doing: rates, latencies, a watchdog and remarks, on time from outside."""
 
 from __future__ import annotations
 
 import enum
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,27 @@ class Report:
         else:
             self.message = f"{self.message} {message}"
         self.level = max(self.level, level)
+
+
+THROTTLE_S = 5.0
+"""Seconds for which a remark of one kind is not told again; it is counted all the same."""
+
+
+class Throttle:
+    """Lets a remark of each kind through every few seconds, and counts those between."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[float, int]] = {}
+
+    def __call__(self, kind: str, sentence: str, now_s: float) -> str:
+        """Return what is to be told now, with how many were held back; empty for nothing."""
+        last_s, held_back = self._told.get(kind, (-math.inf, 0))
+        if now_s - last_s < THROTTLE_S:
+            self._told[kind] = (last_s, held_back + 1)
+            return ""
+        self._told[kind] = (now_s, 0)
+        more = f" ({held_back} more of this kind since the last time)" if held_back else ""
+        return sentence + more
 
 
 class Latencies:

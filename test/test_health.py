@@ -6,7 +6,17 @@ import math
 
 import pytest
 
-from ser_ros.health import Growth, Latencies, Level, Losses, Rate, Report, Watchdog
+from ser_ros.health import (
+    THROTTLE_S,
+    Growth,
+    Latencies,
+    Level,
+    Losses,
+    Rate,
+    Report,
+    Throttle,
+    Watchdog,
+)
 
 
 def test_a_report_begins_well_and_keeps_the_worst_level():
@@ -100,3 +110,13 @@ def test_a_loss_warns_for_a_while_and_then_no_more():
         assert report.message == "drops: 2 in the last 30 s; raise the hop."
     assert judged(2, 32.0).level is Level.OK
     assert judged(2, 32.0).values["drops"] == "2", "the total stays to be seen"
+
+
+def test_a_remark_of_each_kind_is_told_every_few_seconds():
+    throttle = Throttle()
+    assert throttle("gap", "A gap.", 100.0) == "A gap."
+    assert throttle("clipped", "Too loud.", 100.1) == "Too loud."
+    assert [throttle("gap", "A gap.", 100.0 + k) for k in (1, 2, 4.9)] == ["", "", ""]
+    told = throttle("gap", "Another gap.", 100.0 + THROTTLE_S)
+    assert told == "Another gap. (3 more of this kind since the last time)"
+    assert throttle("gap", "A gap.", 200.0) == "A gap."

@@ -25,12 +25,9 @@ from rclpy.parameter import Parameter
 from ser_ros.errors import SerError
 from ser_ros.errors.config import BadValue, UnknownKey
 from ser_ros.errors.ros import NodeFailed
-from ser_ros.health import Level, Report
+from ser_ros.health import Level, Report, Throttle
 from ser_ros.nodes import messages, topics
 from ser_ros.nodes.parameters import Spec
-
-_THROTTLE_S = 5.0
-"""Seconds for which a repeated remark is not logged again; it is counted all the same."""
 
 AUTOSTART = Spec(
     "autostart",
@@ -55,7 +52,7 @@ class ManagedNode(LifecycleNode):
         super().__init__(name, **options)
         self._specs = {spec.name: spec for spec in (*self.SPECS, AUTOSTART)}
         self._declare()
-        self._said: dict[str, tuple[float, int]] = {}
+        self._throttle = Throttle()
         self._diagnostics = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 1)
         # Simulated time may stand still, or not be there yet; diagnostics say so all the same.
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -239,14 +236,9 @@ class ManagedNode(LifecycleNode):
         self, kind: str, sentence: str, severity: LoggingSeverity = LoggingSeverity.WARN
     ) -> None:
         """Log a sentence, but the same kind of it only every few seconds."""
-        now = time.monotonic()
-        last, held_back = self._said.get(kind, (-_THROTTLE_S, 0))
-        if now - last < _THROTTLE_S:
-            self._said[kind] = (last, held_back + 1)
-            return
-        self._said[kind] = (now, 0)
-        more = f" ({held_back} more of this kind since the last time)" if held_back else ""
-        self.get_logger().log(sentence + more, severity)
+        told = self._throttle(kind, sentence, time.monotonic())
+        if told:
+            self.get_logger().log(told, severity)
 
     def _publish_diagnostics(self) -> None:
         reports = self.diagnose()
