@@ -24,7 +24,7 @@ from ser_ros.nodes.phone import Phone
 from ser_ros.nodes.process import spin
 from ser_ros.runtime import CHOICES
 from ser_ros.stream import AudioStream
-from ser_ros.watching.board import LEVELS, OURS, STALE_S
+from ser_ros.watching.board import OURS, STALE, silence
 
 _HEALTH_S = 1.0
 """How often the page is told how the nodes are."""
@@ -226,10 +226,8 @@ class DashboardNode(ManagedNode):
 
 def _aged(status: dict[str, Any], silent_s: float) -> dict[str, Any]:
     """Return what a node said of itself, or that it has fallen silent."""
-    if silent_s <= STALE_S:
-        return status
-    sentence = f"Nothing was said for {silent_s:.0f} s; is the node still running?"
-    return {**status, "level": LEVELS.index("STALE"), "message": sentence}
+    sentence = silence(silent_s)
+    return {**status, "level": STALE, "message": sentence} if sentence else status
 
 
 def _path(text: str) -> Path | None:

@@ -25,6 +25,8 @@ STRIP_S = 60.0
 LEVELS = ("OK", "WARN", "ERROR", "STALE")
 """The levels of a status, by their number."""
 
+STALE = LEVELS.index("STALE")
+
 OURS = ("capture", "inference", "behavior", "dashboard")
 """What a status of the package is about; its name is `node: one of these`."""
 
@@ -75,6 +77,13 @@ class StatusSaid:
     @property
     def node(self) -> str:
         return self.name.rpartition(": ")[0]
+
+
+def silence(silent_s: float) -> str:
+    """Return what is to be said of a node that has said nothing for a while; empty for less."""
+    if silent_s <= STALE_S:
+        return ""
+    return f"Nothing was said for {silent_s:.0f} s; is the node still running?"
 
 
 class Board:
@@ -168,10 +177,9 @@ class Board:
         """Return the newest status of each node, the worst first; STALE where none comes."""
         shown = []
         for heard_s, said in self._statuses.values():
-            silent_s = now_s - heard_s
-            if silent_s > STALE_S:
-                sentence = f"Nothing was said for {silent_s:.0f} s; is the node still running?"
-                said = StatusSaid(said.name, LEVELS.index("STALE"), sentence, said.values)
+            sentence = silence(now_s - heard_s)
+            if sentence:
+                said = StatusSaid(said.name, STALE, sentence, said.values)
             shown.append(said)
         return sorted(shown, key=lambda said: (-said.level, said.name))
 
