@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -256,36 +256,47 @@ def _empty(report: Report) -> Iterable[Problem]:
             yield Problem("empty_class", f"no clip of '{label}' can be heard", True)
 
 
+def _of_the_silent(heard: Sequence[Heard]) -> str:
+    return f"below {SILENT_DBFS:g} dBFS, in which nobody is heard: '{heard[0].clip.path.name}'"
+
+
+def _of_the_clipped(heard: Sequence[Heard]) -> str:
+    worst = max(heard, key=lambda h: h.clipped)
+    return (
+        f"clipped, {CLIPPED_SHARE:.1%} or more of the samples in runs at full scale; "
+        f"'{worst.clip.path.name}' most, {worst.clipped:.1%}"
+    )
+
+
+def _of_the_damaged(heard: Sequence[Heard]) -> str:
+    first = heard[0]
+    return (
+        "with samples that are no numbers, taken as silence: "
+        f"'{first.clip.path.name}' has {first.repaired:,}"
+    )
+
+
+def _of_the_short(heard: Sequence[Heard]) -> str:
+    return (
+        "shorter than the file itself says, as after a copy that was interrupted; copy again: "
+        f"'{heard[0].clip.path.name}'"
+    )
+
+
+_QUALITY: tuple[tuple[str, Callable[[Heard], object], Callable[[Sequence[Heard]], str]], ...] = (
+    ("silent", lambda h: h.silent, _of_the_silent),
+    ("clipped", lambda h: h.is_clipped, _of_the_clipped),
+    ("no_numbers", lambda h: h.repaired, _of_the_damaged),
+    ("cut_short", lambda h: h.cut_short, _of_the_short),
+)
+"""(kind, whether a recording is so, what is said of those that are); none spoils a training."""
+
+
 def _quality(heard: Sequence[Heard]) -> Iterable[Problem]:
-    silent = [h for h in heard if h.silent]
-    if silent:
-        says = (
-            f"{_count(len(silent), 'file')} below {SILENT_DBFS:g} dBFS, in which nobody is heard: "
-            f"'{silent[0].clip.path.name}'"
-        )
-        yield Problem("silent", says, False, _paths(silent))
-    clipped = [h for h in heard if h.is_clipped]
-    if clipped:
-        worst = max(clipped, key=lambda h: h.clipped)
-        says = (
-            f"{_count(len(clipped), 'file')} clipped, {CLIPPED_SHARE:.1%} or more of the samples "
-            f"in runs at full scale; '{worst.clip.path.name}' most, {worst.clipped:.1%}"
-        )
-        yield Problem("clipped", says, False, _paths(clipped))
-    damaged = [h for h in heard if h.repaired]
-    if damaged:
-        says = (
-            f"{_count(len(damaged), 'file')} with samples that are no numbers, taken as silence: "
-            f"'{damaged[0].clip.path.name}' has {damaged[0].repaired:,}"
-        )
-        yield Problem("no_numbers", says, False, _paths(damaged))
-    short = [h for h in heard if h.cut_short]
-    if short:
-        says = (
-            f"{_count(len(short), 'file')} shorter than the file itself says, as after a copy that "
-            f"was interrupted; copy again: '{short[0].clip.path.name}'"
-        )
-        yield Problem("cut_short", says, False, _paths(short))
+    for kind, is_so, says in _QUALITY:
+        found = [h for h in heard if is_so(h)]
+        if found:
+            yield Problem(kind, f"{_count(len(found), 'file')} {says(found)}", False, _paths(found))
 
 
 def _speakers(heard: Sequence[Heard]) -> Iterable[Problem]:

@@ -40,13 +40,14 @@ def _spelt(path: Path) -> bool:
 def _fits(folder: Folder) -> float:
     if CORPUS in folder.root.resolve().name.lower() and folders.fits(folder) > _MOSTLY:
         return 1.0
-    if any(_spelt(path) for path in folder.recordings):
-        return 0.0  # x_happy.wav, x_surprise.wav: an eighth letter is an accident there
     flat = len({path.parent for path in folder.recordings}) == 1
     letters = [_letter(path) for path in folder.recordings]
     known = [letter for letter in letters if letter in LETTERS]
     share = len(known) / max(1, len(letters))
-    return share if flat and share >= _MOSTLY and set(known) == set(LETTERS) else 0.0
+    if not flat or share < _MOSTLY or set(known) != set(LETTERS):
+        return 0.0
+    # x_happy.wav, x_surprise.wav: an eighth letter is an accident there.
+    return 0.0 if any(_spelt(path) for path in folder.recordings) else share
 
 
 def _read(folder: Folder, options: Options) -> Found:
