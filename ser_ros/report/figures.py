@@ -67,13 +67,10 @@ def figures(sources: Sequence[Source], bundle: Bundle, seed: int = 0) -> Found:
 def scores(opinions: Opinions, uncertain_below: float) -> Found:
     """Return the figures of windows or utterances, their intervals, and their curves."""
     found = summary(opinions, uncertain_below)
-    count = len(opinions.labels)
-    unheard = opinions.truth[opinions.guess == UNHEARD]
     said = opinions.guess != UNHEARD
     curve = risk_coverage(opinions.confidence, opinions.correct)
     kept = np.unique(np.linspace(0, len(curve.risk) - 1, _POINTS).round().astype(int)).tolist()
     return found | {
-        "no_speech_of_class": np.bincount(unheard, minlength=count).tolist(),
         "reliability": [
             b.to_dict() for b in reliability(opinions.confidence[said], opinions.correct[said])
         ],
