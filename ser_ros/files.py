@@ -14,6 +14,14 @@ PUBLIC, PRIVATE = 0o644, 0o600
 """Who may read a file: everybody, or its owner alone."""
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, with those above it, where it is not there yet. Raises `CannotWrite`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(folder, error.strerror or str(error)) from error
+
+
 def check_file(path: Path) -> None:
     """Hold that `written_aside` can write a file, before anybody waits. Raises `CannotWrite`."""
     place = path.resolve()

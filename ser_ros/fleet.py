@@ -22,9 +22,9 @@ from ser_ros.bundle import Bundle
 from ser_ros.classifier import Classifier
 from ser_ros.errors import SerError
 from ser_ros.errors.config import BadValue
-from ser_ros.errors.machine import CannotWrite, MissingExtra
+from ser_ros.errors.machine import MissingExtra
 from ser_ros.evaluation.judged import Judged, Source
-from ser_ros.files import write_text
+from ser_ros.files import make_folder, write_text
 from ser_ros.processes import each
 from ser_ros.replay import Replay, digest, replay
 
@@ -73,10 +73,7 @@ def hear_all(
     then is kept.
     """
     if work is not None:
-        try:
-            work.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CannotWrite(work, error.strerror or str(error)) from error
+        make_folder(work)
     hear = partial(_hear, work=work)
     outcomes: dict[int, Outcome] = {}
     if dask:

@@ -24,7 +24,6 @@ from ser_ros.cli.evaluate_text import (
 from ser_ros.cli.options import add_model_arguments, positive, typed
 from ser_ros.corpora import Clip, read_manifest
 from ser_ros.errors.config import BadManifest, BadValue, NothingToScore
-from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation import baseline
 from ser_ros.evaluation.clips import Item, items_of
 from ser_ros.evaluation.conditions import CONDITIONS, NOISES, Condition, conditions
@@ -35,7 +34,7 @@ from ser_ros.evaluation.results import PICTURES, finite
 from ser_ros.evaluation.seen import acquaintance, knows_noises, strangers
 from ser_ros.evaluation.splits import FOLD, Split
 from ser_ros.evaluation.tables import summaries, summary
-from ser_ros.files import check_file, write_text
+from ser_ros.files import check_file, make_folder, write_text
 from ser_ros.report.files import report_files
 from ser_ros.report.folder import PAGE, check_place
 from ser_ros.voices import MODES
@@ -114,10 +113,7 @@ def run(options: argparse.Namespace) -> int:
     items = items_of(clips, bundle.labels)
     if options.results:  # before anybody waits
         strangers(bundle, clips)
-        try:
-            (options.results / PICTURES).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CannotWrite(options.results, error.strerror or str(error)) from error
+        make_folder(options.results / PICTURES)
     judged = _heard(options, evaluation, items)
 
     found: Found = {}

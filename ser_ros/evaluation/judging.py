@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,9 @@ from ser_ros.bundle import Bundle
 from ser_ros.classifier import MIN_SPEECH_RATIO, Classifier
 from ser_ros.display import progress
 from ser_ros.errors.audio import AudioError
-from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation.clips import Heard, Item
 from ser_ros.evaluation.conditions import Condition, without_ends
-from ser_ros.files import written_aside
+from ser_ros.files import make_folder, written_aside
 from ser_ros.framing import windows_of
 from ser_ros.processes import each
 
@@ -113,7 +112,10 @@ def hear(classifier: Classifier, samples: Samples, item: Item) -> Heard:
 # ── in a process ──────────────────────────────────────────────────────────────────────────────
 
 
-Chunk = tuple[Task, str, tuple[Item, ...]]
+Told = tuple[str, str]
+"""What decides what a bundle hears: the SHA-256 of its network, and the images it is shown."""
+
+Chunk = tuple[Task, Told, tuple[Item, ...]]
 """A task, what tells its bundle from others, and clips."""
 
 
@@ -122,14 +124,13 @@ def classifier_of(task: Task) -> Classifier:
     return _classifier(task.bundle, _told_by(task.bundle), task.runtime, task.threads)
 
 
-def _told_by(bundle: Path) -> str:
-    """Return what decides what a bundle hears: its network, and the images that this is shown."""
+def _told_by(bundle: Path) -> Told:
     found = Bundle.load(bundle)
-    return json.dumps([found.sha256, found.labels.labels, asdict(found.features)])
+    return found.sha256, json.dumps([found.labels.labels, found.features.to_dict()])
 
 
 @lru_cache(maxsize=1)
-def _classifier(bundle: Path, told: str, runtime: str, threads: int) -> Classifier:
+def _classifier(bundle: Path, told: Told, runtime: str, threads: int) -> Classifier:
     return Classifier(Bundle.load(bundle), runtime, threads)
 
 
@@ -164,7 +165,7 @@ def name_of(item: Item) -> str:
 # ── in the folder ─────────────────────────────────────────────────────────────────────────────
 
 
-def _kept_at(work: Path | None, task: Task, told: str, items: Sequence[Item]) -> Path | None:
+def _kept_at(work: Path | None, task: Task, told: Told, items: Sequence[Item]) -> Path | None:
     """Return where a chunk is kept: a name made of everything that what is heard depends on."""
     if work is None:
         return None
@@ -181,7 +182,7 @@ def _kept_at(work: Path | None, task: Task, told: str, items: Sequence[Item]) ->
         [[str(path.absolute()), *_stamp(path)] for path in paths],
     ]
     digest = hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:20]
-    folder = f"{json.loads(told)[0][:12]}-{task.condition.name.replace(' ', '-')}"
+    folder = f"{told[0][:12]}-{task.condition.name.replace(' ', '-')}"
     return work / "heard" / folder / f"{digest}.npz"
 
 
@@ -204,10 +205,7 @@ def _write(path: Path, part: Part) -> None:
         "ratios": np.concatenate([h.ratios for h in heard]) if heard else np.zeros(0),
         "unreadable": np.array([h for h in part if isinstance(h, str)], np.str_),
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(path.parent, error.strerror or str(error)) from error
+    make_folder(path.parent)
     with written_aside(path) as aside, aside.open("wb") as file:
         np.savez_compressed(file, **arrays)
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation.baseline import MakeAdapter
 from ser_ros.evaluation.clips import corpora_of, speakers_of
 from ser_ros.evaluation.provenance import origin
@@ -17,7 +16,7 @@ from ser_ros.evaluation.sides import Side
 from ser_ros.evaluation.splits import Split
 from ser_ros.evaluation.study import LIMIT, Study
 from ser_ros.evaluation.targets import targets
-from ser_ros.files import write_text
+from ser_ros.files import make_folder, write_text
 
 _log = logging.getLogger(__name__)
 
@@ -65,10 +64,7 @@ def measure(
         results[name] = section()
     results["targets"] = [target.to_dict() for target in targets(results)]
     results = finite(results)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(work, error.strerror or str(error)) from error
+    make_folder(work)
     write_text(work / "results.json", json.dumps(results, indent=2, ensure_ascii=False) + "\n")
     write_results(results, out)
     return results

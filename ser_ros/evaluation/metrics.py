@@ -35,6 +35,7 @@ class Scores:
     per_class_precision: dict[str, float | None]
     """Of what was said to be of a class, the share that is; None for one that was never said."""
     n_per_class: dict[str, int]
+    """Clips of each class, with those in which no speech was heard."""
     confusion: list[list[int]]
     """Row: the truth. Column: the likeliest emotion. No column for `no_speech`."""
     labels: list[str]

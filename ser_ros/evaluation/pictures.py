@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_ros.errors.machine import CannotWrite, MissingExtra
+from ser_ros.errors.machine import MissingExtra
 from ser_ros.evaluation.conditions import GAINS, GAINS_DB, NOISES, SNRS_DB
-from ser_ros.files import written_aside
+from ser_ros.files import make_folder, written_aside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,10 +58,7 @@ def draw(results: Results, folder: Path) -> dict[str, Path]:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtra("matplotlib", "train") from error
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(folder, error.strerror or str(error)) from error
+    make_folder(folder)
     drawn = {}
     for name, (needed, panels, paint) in PICTURES.items():
         if not needed(results):

@@ -12,11 +12,10 @@ import soundfile
 from ser_ros.audio import NETWORK_RATE
 from ser_ros.classifier import softmax
 from ser_ros.corpora import Clip
-from ser_ros.errors.machine import CannotWrite
 from ser_ros.evaluation.bootstrap import Interval, Weights, interval
 from ser_ros.evaluation.clips import NOT_SPEECH, Heard, Item
 from ser_ros.evaluation.conditions import unheard_noises
-from ser_ros.files import written_aside
+from ser_ros.files import make_folder, written_aside
 from ser_ros.labels import NEUTRAL
 
 WHITE_DBFS = (-60, -40, -20)
@@ -62,10 +61,7 @@ def _made(folder: Path, seed: int) -> dict[str, Path]:
         noise = random.standard_normal(_MADE_S * NETWORK_RATE) * 10 ** (level / 20)
         sounds[kind] = np.clip(noise, -1, 1)
     paths = {}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(folder, error.strerror or str(error)) from error
+    make_folder(folder)
     for kind, samples in sounds.items():
         path = folder / f"{kind.replace(' ', '-')}-{seed}.wav"
         if not path.exists():  # as it was, so that what was heard of it is still valid
@@ -75,7 +71,7 @@ def _made(folder: Path, seed: int) -> dict[str, Path]:
     return paths
 
 
-def _one_sided(found: Interval, recordings: int) -> Interval:
+def _of_no_event(found: Interval, recordings: int) -> Interval:
     """Return an interval that a bootstrap over events of which there is none can not give."""
     if found.value not in (0.0, 1.0) or not np.isfinite(found.low):
         return found
@@ -121,7 +117,7 @@ def claimed(
             return (weights @ emotion) / np.maximum(weights @ windows, 1)
 
         own = [names[i] for i in inside]
-        found = _one_sided(interval(figure, own, seed=seed), len(set(own)))
+        found = _of_no_event(interval(figure, own, seed=seed), len(set(own)))
         return {"share": found.to_dict(), "claimed": int(emotion.sum()), "n": int(windows.sum())}
 
     recorded = np.flatnonzero(~np.isin(kinds, [*MADE]))

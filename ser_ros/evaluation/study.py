@@ -82,10 +82,11 @@ class Study:
                 raise BundleMismatch(side.split.bundle_path, "its label set", found, expected)
         self.folds = [side for side in self.sides if side.split.kind == FOLD]
         self.corpora = [side for side in self.sides if side.split.kind == CORPUS]
-        self.brought = [s for s in self.folds if brings_calibration(s, self.folds)]
+        alone = len(self.folds) == 1
+        self.brought = alone and brings_calibration(self.folds[0], self.folds)
         self.uncertain_below = 0.5
-        if len(self.folds) == 1 and self.brought:
-            self.uncertain_below = self.brought[0].bundle.calibration.uncertain_below
+        if self.brought:
+            self.uncertain_below = self.folds[0].bundle.calibration.uncertain_below
         elif self.folds:
             clean = self.opinions(self.folds)
             even = even_weights(clean.corpora)
@@ -207,7 +208,7 @@ class Study:
             "gained": gained.to_dict(),
             "uncertain_below": self.uncertain_below,
             "answered": float(np.average(clean.confidence >= self.uncertain_below, weights=even)),
-            "brought": bool(self.brought),
+            "brought": self.brought,
         }
 
     def listening(self) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from ser_ros.bundle import Bundle, Calibration
 from ser_ros.classifier import Classifier
 from ser_ros.corpora import Clip, read_manifest
 from ser_ros.errors.config import BadValue
-from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.training import FolderBusy
 from ser_ros.evaluation.clips import Heard
+from ser_ros.files import make_folder
 from ser_ros.training.about import about
 from ser_ros.training.before import with_calibration_of
 from ser_ros.training.checkpoint import Epoch, State
@@ -48,10 +48,7 @@ def run(
     """
     began = origin(config)
     parts = checked(config, clips_of(config), began, config.name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(folder, error.strerror or str(error)) from error
+    make_folder(folder)
     check_readable([*parts.held, *parts.validation], config.label_set, config.features.rate)
     with _alone_in(folder):
         trained = _trained(config, parts, folder, views, resume)

@@ -31,10 +31,10 @@ from threadpoolctl import threadpool_limits
 from ser_ros import audio
 from ser_ros.audio import Samples
 from ser_ros.corpora.noises import recordings_in, split_noises
-from ser_ros.errors.machine import CannotWrite, ProcessLost
+from ser_ros.errors.machine import ProcessLost
 from ser_ros.errors.training import ViewDamaged
 from ser_ros.features import ImageMaker
-from ser_ros.files import written_aside
+from ser_ros.files import make_folder, written_aside
 from ser_ros.processes import end_with_parent
 from ser_ros.training.augment import (
     faster,
@@ -61,10 +61,7 @@ class Views:
         self._config = config
         self._rooms, self._noises = _rooms(config, folder), _noises(config, folder)
         self._folder = folder / _key(config, self._noises, self._rooms)
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CannotWrite(self._folder, error.strerror or str(error)) from error
+        make_folder(self._folder)
 
     @property
     def key(self) -> str:
