@@ -180,6 +180,21 @@ def test_a_model_that_brings_its_calibration_is_measured_with_it(clips, tmp_path
     assert found["answered"] == np.mean(study.opinions(study.folds).confidence >= 0.4)
 
 
+def test_of_two_models_that_bring_theirs_the_threshold_is_chosen(clips, tmp_path):
+    splits = []
+    for speaker in ("03", "08"):
+        corpus = f"own {speaker}"
+        about = {"training": {"corpora": ["x"], "speakers": ["x"], "calibrated_on": ["x"]}}
+        brings = replace(tiny.bundle(BIAS, SLOPE), about=about, calibration=Calibration(2.5, 0.999))
+        brings.save(tmp_path / speaker)
+        held = [replace(c, corpus=corpus) for c in clips[::5] if c.speaker.endswith(speaker)]
+        splits.append(Split(speaker, FOLD, tmp_path / speaker, held))
+    study = Study(splits, tmp_path)
+    assert [side.temperature for side in study.sides] == [2.5, 2.5]
+    assert not study.risk_coverage()["brought"]
+    assert study.uncertain_below < 0.999
+
+
 def test_clips_of_a_known_corpus_must_say_who_speaks(clips, tmp_path):
     nameless = [replace(clip, speaker="") for clip in clips[::5]]
     path = model(tmp_path / "m", [])

@@ -44,6 +44,53 @@ def feed(double: Double, voices: list[np.ndarray], judge: Classifier, ago_s: flo
     double.say(*live_messages(sound, judge, time.time() - ago_s))
 
 
+# ── its own scripts ──
+
+
+def test_a_minute_begins_anew_where_time_goes_back(double, opened):
+    """A clock was set by less than a minute, or a short bag begins again."""
+    shown = opened(double.url).evaluate(
+        """async () => {
+            const { Minute } = await import("./minute.js");
+            const minute = new Minute(), base = Date.now() / 1000;
+            const hear = (from, to, label) => {
+                for (let s = from; s < to; s += 1) {
+                    minute.hearState({ stamp: base + s, since: base + s, label });
+                    minute.hearWindow({ stamp: base + s - 2.5, duration_s: 2.5, label });
+                }
+            };
+            hear(0, 40, "sad");
+            minute.hearState({ stamp: base + 37, since: base, label: "angry" });  // late
+            const kept = minute.states.length + minute.windows.length;
+            hear(0, 5, "happy");
+            const labels = new Set(minute.shown().map((part) => part.label));
+            return [kept, [...labels], minute.windows.length];
+        }"""
+    )
+    assert shown == [41, ["happy"], 5]
+
+
+def test_a_phone_that_wakes_has_one_line(double, opened):
+    page = opened(double.url)
+    double.wait_for_viewer()
+    states = page.evaluate(
+        """async () => {
+            const { Link } = await import("./link.js");
+            const lines = [], Real = WebSocket;
+            window.WebSocket = class extends Real {
+                constructor(...words) { super(...words); lines.push(this); }
+            };
+            const link = new Link(() => {}, () => {});
+            link.wake();  // the screen is on again; then the network is back
+            link.wake();
+            await new Promise((done) => setTimeout(done, 1500));
+            window.WebSocket = Real;
+            return [link.up, lines.map((line) => line.readyState === Real.OPEN)];
+        }"""
+    )
+    assert states == [True, [False, False, True]]
+
+
 # ── live ──────────────────────────────────────────────────────────────────────────────────────
 
 
