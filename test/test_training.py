@@ -365,13 +365,13 @@ def test_without_a_network_imagenet_gives_way_to_random_weights(folder, monkeypa
         run(replace(config, weights=""), folder / "run", folder / "other")
 
 
-def test_recordings_in_memory_are_the_files(folder):
+def test_a_recording_is_its_file(folder):
     from ser_ros import audio
 
     config = config_of(folder)
     for recording in recordings_of(folder, config):
         samples = audio.load(recording.clip.path)
-        np.testing.assert_allclose(recording.floats(), samples, atol=1 / 32768)
+        np.testing.assert_allclose(recording.samples(), samples, atol=1 / 32768)
     clips = read_manifest(folder / "manifest.csv")
     with pytest.raises(EmptyClass, match="'fear' in what 'here' would learn"):
         checked(config_of(folder, labels="seven"), clips, None, "here")

@@ -19,7 +19,8 @@ from ser_ros.features import FeatureConfig
 from ser_ros.training.about import about
 from ser_ros.training.before import with_calibration_of
 from ser_ros.training.checks import check_beginning, checked
-from ser_ros.training.data import balanced_sampler, load_recordings
+from ser_ros.training.data import balanced_sampler
+from ser_ros.training.recordings import recordings_of
 from ser_ros.training.run import run
 from ser_ros.training.split import Parts
 
@@ -139,7 +140,7 @@ def test_a_bundle_replaces_nothing_but_a_bundle(folder, capsys):
 def test_a_corpus_is_drawn_by_its_size_and_not_by_how_many_emotions_it_has(folder):
     config = config_of(folder)
     clips = read_manifest(folder / "manifest.csv")
-    recordings = load_recordings(clips, config.label_set, config.features.rate)
+    recordings = recordings_of(clips, config.label_set, config.features.rate)
     one = [replace(r, clip=replace(r.clip, corpus="a")) for r in recordings[:4]]
     other = [replace(r, clip=replace(r.clip, corpus="b"), label=0) for r in recordings[4:]]
     assert len({r.label for r in one}) == 4 and len(one) == len(other) == 4

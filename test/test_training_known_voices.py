@@ -16,8 +16,9 @@ from ser_ros.errors.training import NobodyToKnow
 from ser_ros.training import loop
 from ser_ros.training.checkpoint import CHECKPOINT
 from ser_ros.training.config import TrainConfig
-from ser_ros.training.data import NOBODY, Recording, load_recordings
+from ser_ros.training.data import NOBODY
 from ser_ros.training.known_voices import REMEMBERED, KnownVoices
+from ser_ros.training.recordings import Recording, recordings_of
 from ser_ros.training.run import run
 
 torch = pytest.importorskip("torch")
@@ -88,7 +89,7 @@ def test_no_more_is_taken_off_than_the_nodes_would():
 
 def both_voices(folder: Path, config: TrainConfig) -> list[Recording]:
     clips = read_manifest(folder / "manifest.csv")
-    return load_recordings(clips, config.label_set, config.features.rate)
+    return recordings_of(clips, config.label_set, config.features.rate)
 
 
 @pytest.fixture

@@ -35,9 +35,10 @@ from ser_ros.errors.training import (
 from ser_ros.training import loop
 from ser_ros.training.checkpoint import CHECKPOINT, Epoch, found_in
 from ser_ros.training.config import AugmentConfig
-from ser_ros.training.data import Draw, TrainingImages, batch_of, load_recordings
+from ser_ros.training.data import Draw, TrainingImages, batch_of
 from ser_ros.training.history import draw_curves, keep_history
 from ser_ros.training.progress import COLUMNS, Bars, duration
+from ser_ros.training.recordings import recordings_of as of_clips
 from ser_ros.training.run import _alone_in, run
 from ser_ros.training.validation import Validation
 from ser_ros.training.views import Views
@@ -113,7 +114,7 @@ def test_a_killed_training_goes_on_to_the_same_curve(folder):
 
     config = config_of(folder, held_out_fold=None, windows_per_epoch=20, epochs=6)
     clips = read_manifest(folder / "manifest.csv")
-    recordings = load_recordings(clips, config.label_set, config.features.rate)
+    recordings = of_clips(clips, config.label_set, config.features.rate)
     history: list = []
     loop.train(config, recordings, folder / "whole", ended=history.extend)
     expected = [f"{epoch.loss:.4f}" for epoch in history[-6:]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -13,8 +14,9 @@ from trainings import config_of, no_file_beyond, recordings_of, tiny_training
 
 from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.machine import CannotWrite
-from ser_ros.errors.training import ViewDamaged
+from ser_ros.errors.training import ClipChanged, ViewDamaged
 from ser_ros.training.data import NOBODY, Draws, TrainingImages, balanced_sampler
+from ser_ros.training.validation import Validation
 from ser_ros.training.views import Views, read_view
 
 torch = pytest.importorskip("torch")
@@ -34,8 +36,8 @@ def augmented(config, **changes):
 def made(config, folder, where="views") -> tuple[list, int]:
     """Return the paths of the views, and how many were made for it."""
     told = [(0, 0)]
-    samples = [recording.samples for recording in recordings_of(folder, config)]
-    paths = Views(config, folder / where).make(samples, lambda *step: told.append(step))
+    recordings = recordings_of(folder, config)
+    paths = Views(config, folder / where).make(recordings, lambda *step: told.append(step))
     return paths, told[-1][0]
 
 
@@ -130,6 +132,26 @@ def test_a_damaged_view_is_named(folder):
         with pytest.raises(ViewDamaged, match=paths[0].name) as caught:
             list(Draws([0] * 9, TrainingImages(recordings, paths, config), seed=1))
         assert "\n" not in str(caught.value)
+
+
+def test_thousands_of_recordings_fit_the_memory(folder):
+    recordings = recordings_of(folder, config_of(folder))
+    assert len(pickle.dumps(recordings)) < 1_000 * len(recordings), "their sound is in it"
+
+
+def test_a_recording_that_is_changed_meanwhile_is_named(folder):
+    config = config_of(folder, threads=2)
+    recordings = recordings_of(folder, config)
+    path = recordings[2].clip.path
+    sound, rate = soundfile.read(path)
+    soundfile.write(path, sound / 2, rate)
+    with pytest.raises(ClipChanged, match=path.name):
+        Views(config, folder / "views").make(recordings, lambda *_: None)
+    with pytest.raises(ClipChanged, match=path.name):
+        Validation(recordings, config)(torch.nn.Linear(1, 1))
+    path.unlink()
+    with pytest.raises(UnreadableFile, match=path.name):
+        Views(config, folder / "views").make(recordings, lambda *_: None)
 
 
 def test_windows_begin_anywhere_and_every_view_is_shown(folder):

@@ -19,8 +19,9 @@ for _module in ("torch", "torchvision", "audiomentations", "scipy", "sklearn", "
 
 from ser_ros.carried import recordings_folder
 from ser_ros.corpora import read_manifest
+from ser_ros.training import recordings
 from ser_ros.training.config import TrainConfig, read_train_config
-from ser_ros.training.data import Recording, load_recordings
+from ser_ros.training.recordings import Recording
 
 CONFIG = """
 name: tiny
@@ -54,7 +55,7 @@ def config_of(folder: Path, **changes: object) -> TrainConfig:
 def recordings_of(folder: Path, config: TrainConfig) -> list[Recording]:
     """Return what the tiny configuration trains on."""
     clips = [clip for clip in read_manifest(folder / "manifest.csv") if clip.fold == 1]
-    return load_recordings(clips, config.label_set, config.features.rate)
+    return recordings.recordings_of(clips, config.label_set, config.features.rate)
 
 
 def rewrite(folder: Path, change) -> None:

@@ -29,7 +29,7 @@
     │                    MicrophoneRefused
     └── TrainingError    EmptyClass · NonFiniteLoss · CheckpointDamaged · NonFiniteStart
                          CheckpointThere · CheckpointMismatch · NoVoiceToHold · NobodyToKnow
-                         ViewDamaged · FolderBusy
+                         ClipChanged · ViewDamaged · FolderBusy
 
 A module holds a branch or two. Each class takes facts and writes its own sentence: what is, what
 was expected, what to do about it. A caller that wants to know what happened catches a class; a

@@ -85,6 +85,14 @@ class NobodyToKnow(TrainingError):
         )
 
 
+class ClipChanged(TrainingError):
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(
+            f"The recording '{path}' was changed after the training had begun; begin again with "
+            "the recordings as they are to be, and leave them alone until it is done."
+        )
+
+
 class ViewDamaged(TrainingError):
     def __init__(self, path: Path | str, why: str) -> None:
         super().__init__(

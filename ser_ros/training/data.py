@@ -1,77 +1,22 @@
-"""Clips in memory, and the images a network is trained on."""
+"""The images a network is trained on, drawn from the views of clips."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset, Sampler, WeightedRandomSampler, default_collate
 
-from ser_ros import audio
-from ser_ros.audio import Samples
-from ser_ros.corpora import Clip
-from ser_ros.errors.audio import UnreadableFile, UnsupportedFormat
 from ser_ros.errors.training import ViewDamaged
 from ser_ros.features import ImageMaker
-from ser_ros.labels import LabelSet
 from ser_ros.training.augment import Mask, draw_masks, draw_spoken, mask, silenced
 from ser_ros.training.config import TrainConfig
+from ser_ros.training.recordings import Recording
 from ser_ros.training.views import read_view
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A clip's sound and the output that stands for its emotion."""
-
-    clip: Clip
-    samples: npt.NDArray[np.int16]
-    """At the network's rate; 16 bits halve what thousands of clips take in memory."""
-    label: int
-
-    def floats(self) -> Samples:
-        return self.samples.astype(np.float32) * np.float32(1 / 32768)
-
-
-def load_recordings(clips: Sequence[Clip], labels: LabelSet, rate: int) -> list[Recording]:
-    """Read every clip whose emotion the label set has. Raises `UnreadableFile`."""
-    recordings = []
-    for clip in clips:
-        label = labels.index(clip.emotion)
-        if label is not None:
-            samples = np.clip(_load(clip.path, rate), -1, 32767 / 32768)
-            recordings.append(Recording(clip, np.rint(samples * 32768).astype(np.int16), label))
-    return recordings
-
-
-def check_readable(clips: Iterable[Clip], labels: LabelSet, rate: int) -> None:
-    """Read clips that are needed once a training is done. Raises `UnreadableFile`."""
-    for clip in clips:
-        if labels.index(clip.emotion) is not None:
-            _load(clip.path, rate)
-
-
-def _load(path: Path, rate: int) -> Samples:
-    try:
-        return audio.load(path, rate)
-    except UnsupportedFormat as error:  # it tells the rate, and not of which file
-        raise UnreadableFile(path, str(error).rstrip(".")) from error
-
-
-def digest(recordings: Sequence[Recording]) -> str:
-    """Return a hash of what is trained on: sounds, labels and speakers, in this order."""
-    found = hashlib.sha256()
-    for recording in recordings:
-        found.update(recording.samples.tobytes())
-        told = [recording.label, recording.clip.speaker, recording.clip.corpus]
-        found.update(json.dumps(told).encode())
-    return found.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,13 @@ from ser_ros.training.checkpoint import CHECKPOINT, Epoch, State, check_views, f
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.data import (
     Draws,
-    Recording,
     Shown,
     TrainingImages,
     balanced_sampler,
     batch_of,
-    digest,
 )
 from ser_ros.training.known_voices import KnownVoices
+from ser_ros.training.recordings import Recording, digest
 from ser_ros.training.start import Beginning, begin, beginnings, origin, resumed
 from ser_ros.training.views import Views
 
@@ -115,7 +114,7 @@ def train(
     shown = Views(config, views or folder / "views")
     if found is not None:
         check_views(checkpoint, found, shown.key)
-    paths = shown.make([recording.samples for recording in recordings], preparing)
+    paths = shown.make(recordings, preparing)
     images = TrainingImages(recordings, paths, config)
     state = _begin(config, beginning, where, batches, images.voices, found)
     state.views = shown.key

@@ -23,11 +23,11 @@ from ser_ros.training.before import with_calibration_of
 from ser_ros.training.checkpoint import Epoch, State
 from ser_ros.training.checks import checked
 from ser_ros.training.config import TrainConfig
-from ser_ros.training.data import check_readable, load_recordings
 from ser_ros.training.export import only, to_onnx
 from ser_ros.training.history import TensorBoard, keep_history
 from ser_ros.training.loop import train
 from ser_ros.training.progress import shown
+from ser_ros.training.recordings import check_readable, recordings_of
 from ser_ros.training.scoring import calibrate, figures, listen, neutral_logits
 from ser_ros.training.split import Parts, chosen
 from ser_ros.training.start import origin
@@ -135,21 +135,20 @@ def clips_of(config: TrainConfig) -> list[Clip]:
 
 def make_views(config: TrainConfig, clips: Sequence[Clip], folder: Path) -> None:
     """Make the views of all clips, for the trainings that will share them."""
-    recordings = load_recordings(clips, config.learned, config.features.rate)
+    recordings = recordings_of(clips, config.learned, config.features.rate)
     with shown() as bars:
-        samples = [recording.samples for recording in recordings]
-        Views(config, folder).make(samples, bars.prepared)
+        Views(config, folder).make(recordings, bars.prepared)
 
 
 def _trained(
     config: TrainConfig, parts: Parts, folder: Path, views: Path | None, resume: bool
 ) -> State:
     rate = config.features.rate
-    recordings = load_recordings(parts.training, config.learned, rate)
+    recordings = recordings_of(parts.training, config.learned, rate)
     speakers = len({recording.clip.speaker for recording in recordings} - {""})
     told = f"{speakers} speakers" if speakers else "speakers that nobody told"
     _log.info("Training on %d clips of %s.", len(recordings), told)
-    validate, apart = None, load_recordings(parts.validation, config.label_set, rate)
+    validate, apart = None, recordings_of(parts.validation, config.label_set, rate)
     if apart:
         validate = Validation(apart, config)
     keepers: list[Callable[[list[Epoch]], None]] = [partial(keep_history, folder=folder)]

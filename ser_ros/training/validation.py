@@ -12,13 +12,13 @@ from sklearn.metrics import recall_score
 from ser_ros.features import ImageMaker
 from ser_ros.framing import windows_of
 from ser_ros.training.config import TrainConfig
-from ser_ros.training.data import Recording
+from ser_ros.training.recordings import Recording
 
 _BATCH = 64
 
 
 class Validation:
-    """The validation clips; their windows become images anew each time, for all fill the memory."""
+    """The validation clips, read and made images of anew each time, for all fill the memory."""
 
     def __init__(self, recordings: Sequence[Recording], config: TrainConfig) -> None:
         self._recordings, self._features = recordings, config.features
@@ -48,7 +48,7 @@ class Validation:
             (index, window)
             for index, recording in enumerate(self._recordings)
             for window in windows_of(
-                recording.floats(), self._features.window, self._features.window // 2
+                recording.samples(), self._features.window, self._features.window // 2
             )
         )
         while batch := list(islice(windows, _BATCH)):

@@ -44,6 +44,7 @@ from ser_ros.training.augment import (
     write_sounds,
 )
 from ser_ros.training.config import TrainConfig
+from ser_ros.training.recordings import Recording
 
 _log = logging.getLogger(__name__)
 
@@ -68,19 +69,20 @@ class Views:
         """What stands for all that decides what a view is."""
         return self._folder.name
 
-    def path(self, samples: npt.NDArray[np.int16]) -> Path:
+    def path(self, recording: Recording) -> Path:
         """Return where the views of a clip are kept."""
-        return self._folder / f"{hashlib.sha256(samples.tobytes()).hexdigest()[:24]}.npz"
+        return self._folder / f"{recording.sha256[:24]}.npz"
 
     def make(
-        self, clips: Sequence[npt.NDArray[np.int16]], report: Callable[[int, int], None]
+        self, recordings: Sequence[Recording], report: Callable[[int, int], None]
     ) -> list[Path]:
         """Make the views that are missing, on every core; return where each clip's are.
 
-        `report` is told (made, to make). Raises `CannotWrite` or `ProcessLost`.
+        `report` is told (made, to make). Raises `CannotWrite`, `ProcessLost`,
+        `UnreadableFile` or `ClipChanged`.
         """
-        paths = [self.path(samples) for samples in clips]
-        missing = {p: c for p, c in zip(paths, clips, strict=True) if not p.is_file()}
+        paths = [self.path(recording) for recording in recordings]
+        missing = {p: r for p, r in zip(paths, recordings, strict=True) if not p.is_file()}
         if not missing:
             return paths
         report(0, len(missing))
@@ -88,7 +90,7 @@ class Views:
         settings = (self._config, self._noises, self._rooms)
         with ProcessPoolExecutor(workers, initializer=_prepare, initargs=settings) as pool:
             try:
-                jobs = pool.map(_views_of, [p.stem for p in missing], missing.values(), chunksize=4)
+                jobs = pool.map(_views_of, missing.values(), chunksize=4)
                 for done, (path, views) in enumerate(zip(missing, jobs, strict=True), 1):
                     with written_aside(path) as aside:
                         np.savez(aside, **{str(i): v for i, v in enumerate(views)})  # type: ignore[arg-type]
@@ -207,8 +209,7 @@ def _prepare(config: TrainConfig, noises: Path | None, rooms: Path | None) -> No
     threadpool_limits(1)
 
 
-def _views_of(name: str, samples: npt.NDArray[np.int16]) -> list[npt.NDArray[np.float16]]:
-    floats = samples.astype(np.float32) * np.float32(1 / 32768)
-    first = int(name[:8], 16)
+def _views_of(recording: Recording) -> list[npt.NDArray[np.float16]]:
+    samples, first = recording.samples(), int(recording.sha256[:8], 16)
     count, seed = _maker.config.augment.views, _maker.config.seed
-    return [_maker.view(floats, (first + seed) * 1000 + index) for index in range(count)]
+    return [_maker.view(samples, (first + seed) * 1000 + index) for index in range(count)]
