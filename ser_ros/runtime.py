@@ -1,7 +1,7 @@
 """What computes the network: ONNX Runtime, OpenVINO, or torch, behind one call.
 
 `auto` takes OpenVINO where it is installed, for it is the fastest on the processors that robots
-carry, and ONNX Runtime otherwise. Torch is only there to compare with.
+carry, and ONNX Runtime where it is not or fails. Torch is only there to compare with.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import logging
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +27,8 @@ from ser_ros.features import Image
 
 Logits = npt.NDArray[np.float32]
 """float32 of shape (labels,)."""
+
+_log = logging.getLogger(__name__)
 
 INPUT, OUTPUT = "image", "logits"
 
@@ -115,8 +119,30 @@ def chosen(name: str) -> str:
     if name not in CHOICES:
         raise BadValue("runtime", name, f"one of {', '.join(CHOICES)}")
     if name == "auto":
-        return "openvino" if find_spec("openvino") else "onnxruntime"
+        return "openvino" if _openvino_works() else "onnxruntime"
     return name
+
+
+@cache
+def _openvino_works() -> bool:
+    """Return whether OpenVINO is installed and finds the processor; a warning where only the first.
+
+    An install may be of another architecture, or lack what its libraries ask of the system.
+    """
+    if find_spec("openvino") is None:
+        return False
+    try:
+        import openvino
+
+        devices = openvino.Core().available_devices
+    except (ImportError, OSError, RuntimeError) as error:
+        why = " ".join(str(error).split())
+    else:
+        if "CPU" in devices:
+            return True
+        why = f"it finds no CPU, only {devices}"
+    _log.warning("OpenVINO is installed and cannot be used (%s); ONNX Runtime computes.", why)
+    return False
 
 
 def open_runtime(bundle: Bundle, name: str = "auto", threads: int = 1) -> Runtime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -15,7 +16,7 @@ from ser_ros.errors.models import BundleMismatch, RuntimeUnavailable
 from ser_ros.features import ImageMaker
 from ser_ros.framing import windows_of
 from ser_ros.labels import LabelSet
-from ser_ros.runtime import CHOICES, open_runtime
+from ser_ros.runtime import CHOICES, _openvino_works, open_runtime
 
 here = pytest.mark.parametrize(
     "name",
@@ -86,6 +87,22 @@ def test_auto_takes_what_is_installed():
     expected = "openvino" if find_spec("openvino") else "onnxruntime"
     assert open_runtime(tiny.bundle()).name == expected
     assert CHOICES[0] == "auto"
+
+
+@pytest.mark.parametrize("breaks", ["import openvino_of_another_architecture", "CPU = 1"])
+def test_auto_computes_where_openvino_fails(monkeypatch, caplog, tmp_path, breaks):
+    core = "\nclass Core:\n    available_devices = ['GPU']\n"
+    (tmp_path / "openvino.py").write_text(breaks + core)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "openvino", raising=False)
+    _openvino_works.cache_clear()
+    try:
+        assert [open_runtime(tiny.bundle()).name for _ in range(2)] == ["onnxruntime"] * 2
+    finally:
+        _openvino_works.cache_clear()
+        sys.modules.pop("openvino", None)  # the stand-in; what was there is put back
+    assert caplog.text.count("OpenVINO is installed and cannot be used (") == 1
+    assert "another_architecture" in caplog.text or "no CPU, only ['GPU']" in caplog.text
 
 
 def test_an_unknown_runtime_is_refused():
