@@ -60,6 +60,8 @@ def test_what_spreadsheets_write(tmp_path, start, end):
         ("path,emotion,fold\na.wav,sad,0.5\n", "line 2: the fold is '0.5'"),
         ("path,emotion,fold\na.wav,sad,inf\n", "line 2: the fold is 'inf'"),
         ("path,emotion\na\0b.wav,sad\n", "line"),
+        ('path,emotion,note\na.wav,sad,"so\nb.wav,sad,\n', "quote that is not closed"),
+        ('path,emotion,note\na.wav,sad,"so\nb.wav,sad,"no"\n', "quote that is not closed"),
         (b"path,emotion\n\xff\xfe.wav,sad\n", "not in UTF-8"),
         (b"\x7fELF\x02\x01" + bytes(100), "column|UTF-8|line|NUL"),
     ],

@@ -315,6 +315,17 @@ def test_aihub263_takes_what_enough_annotators_agree_on(tmp_path, min_agreement,
         assert "fewer than 3" in whys["5e04"]
 
 
+def test_aihub263_with_a_quote_that_is_not_closed(tmp_path):
+    table = aihub(tmp_path) / "4차년도.csv"
+    text = table.read_bytes().decode("cp949")
+    table.write_bytes(text.replace('5e01,"어, 그래?"', '5e01,"어, 그래?').encode("cp949"))
+    found = find_clips(tmp_path)
+    assert {clip.path.stem for clip in found.clips} == {"5e06"}
+    whys = skipped(found)
+    assert whys["5e01.wav"] == "a quote that is not closed hides the row of '5e02' in its own"
+    assert whys["5e02.wav"] == "no row names it"
+
+
 def test_aihub263_in_its_three_releases(tmp_path):
     """Recordings beside the table, in its folder, or a folder deeper; a column misspelt."""
     votes = ("fear",) * 5

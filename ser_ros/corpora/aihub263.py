@@ -84,6 +84,14 @@ def vote(row: dict[str, str], min_agreement: int) -> tuple[str, str]:
     return ranked[0][0], ""
 
 
+def _swallowed(row: dict[str, str], known: dict[str, list[Path]]) -> str:
+    """Return which rows are hidden in a cell, whose quote is not closed; mostly none."""
+    lines = [line for cell in row.values() for line in cell.splitlines()[1:]]
+    names = [line.partition(",")[0].strip().removesuffix(".wav") for line in lines]
+    hidden = [name for name in names if name in known]
+    return f"a quote that is not closed hides the row of '{hidden[0]}' in its own" if hidden else ""
+
+
 def _recording(table: Path, name: str, known: dict[str, list[Path]]) -> Path | None:
     """Find the recording of a row: beside the table, in the folder of its release, or near it."""
     release = table.parent / table.stem
@@ -117,6 +125,7 @@ def _read(folder: Folder, options: Options) -> Found:
             else:
                 told.add(recording)
                 emotion, why = vote(row, options.min_agreement)
+                why = _swallowed(row, known) or why
                 if why:
                     skipped.append((recording, why))
                     continue

@@ -105,7 +105,8 @@ def _reader(text: TextIO) -> csv.DictReader[str]:
     """Read a table with commas, or with what a spreadsheet puts in their place."""
     head = text.readline()
     text.seek(0)
-    reader = csv.DictReader(text, delimiter=max(",;\t", key=head.count))
+    # Strict, for a quote that nothing closes would swallow the rows after it.
+    reader = csv.DictReader(text, delimiter=max(",;\t", key=head.count), strict=True)
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
     return reader
 
@@ -133,8 +134,10 @@ def read_manifest(path: Path | str) -> list[Clip]:
                     raise BadManifest(path, f"line {reader.line_num}: {error}") from error
     except UnicodeDecodeError as error:
         raise BadManifest(path, "it is not in UTF-8; save it as that") from error
-    except (OSError, csv.Error) as error:
-        raise BadManifest(path, getattr(error, "strerror", None) or str(error)) from error
+    except csv.Error as error:
+        raise BadManifest(path, f"{error}; look for a quote that is not closed") from error
+    except OSError as error:
+        raise BadManifest(path, error.strerror or str(error)) from error
     if not clips:
         raise BadManifest(path, "it lists no recording")
     return clips
