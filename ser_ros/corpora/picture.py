@@ -17,7 +17,10 @@ from ser_ros.errors.machine import MissingExtra
 from ser_ros.features import FeatureConfig, ImageMaker, hz_to_mel
 from ser_ros.files import written_aside
 
-_COLOURS = ("#c8553d", "#7f8c8d", "#3d6fb4", "#e0a526", "#7d5ba6", "#5b8c5a", "#d98cb3")
+_COLOURS = (
+    *("#c8553d", "#7f8c8d", "#3d6fb4", "#e0a526", "#7d5ba6", "#5b8c5a", "#d98cb3"),
+    *("#2a9d8f", "#8c5a3c", "#33415c", "#a8b545", "#7fc4e8"),
+)
 """One for each class: anger is warm, sadness cold; told apart also by who sees few colours."""
 
 _INK = "#333333"
