@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ser_ros.errors.models import BundleDamaged, BundleMissing
 
+_PACKAGE = Path(__file__).resolve().parent
+
 _MAX_BYTES = 1 << 28
 """No network of this project is near 256 MiB; a larger file is a mistake or an attack."""
 
@@ -36,14 +38,22 @@ def _folder(name: str, told: str | None = None) -> Path:
     """Return a carried folder: in the source tree, the installed package, or the ROS share."""
     if told:
         return Path(told)
-    package = Path(__file__).resolve().parent
-    places = [package.parent / name, package / name]
+    places = [root / name for root in _sources()] + [_PACKAGE / name]
     places += [
         Path(prefix, "share", "ser_ros", name)
         for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
         if prefix
     ]
     return next((place for place in places if place.is_dir()), places[0])
+
+
+def _sources() -> list[Path]:
+    """Return the source tree, where this is one.
+
+    Beside an installed package lie others', which may be called `models` or `config` too.
+    """
+    root = _PACKAGE.parent
+    return [root] if (root / "package.xml").is_file() else []
 
 
 def models_folder() -> Path:
@@ -63,7 +73,6 @@ def recordings_folder() -> Path:
 
 def definitions_folder(package: str) -> Path:
     """Return the folder of the .msg files of `ser_ros` or `audio_common_msgs`."""
-    code = Path(__file__).resolve().parent
-    own = code.parent / ("msg" if package == "ser_ros" else f"interfaces/{package}/msg")
-    # Not `_folder("msg")`: beside the installed code lies the generated Python of that name.
-    return own if own.is_dir() else _folder("definitions") / package
+    for root in _sources():
+        return root / ("msg" if package == "ser_ros" else f"interfaces/{package}/msg")
+    return _folder("definitions") / package

@@ -14,6 +14,7 @@ import tiny
 
 from ser_ros import carried
 from ser_ros.bundle import MANIFEST, NETWORK, Bundle, Calibration, bundles, find_bundle
+from ser_ros.carried import definitions_folder, models_folder
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.models import BundleDamaged, BundleError, BundleMismatch, BundleMissing
 from ser_ros.labels import FOUR
@@ -260,6 +261,20 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 
 # ── finding ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_beside_an_installed_package_lie_others(monkeypatch, tmp_path):
+    """`models` and `config` are names that other packages have in site-packages, too."""
+    site, share = tmp_path / "site-packages", tmp_path / "ros" / "share" / "ser_ros"
+    for folder in (site / "ser_ros", site / "models", site / "msg", share / "models"):
+        folder.mkdir(parents=True)
+    monkeypatch.setattr("ser_ros.carried._PACKAGE", site / "ser_ros")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path / 'other'}:{tmp_path / 'ros'}")
+    monkeypatch.delenv("SER_ROS_MODELS", raising=False)
+    assert models_folder() == share / "models"
+    assert definitions_folder("ser_ros") == site / "ser_ros" / "definitions" / "ser_ros"
+    (share / "models").rmdir()
+    assert models_folder() == site / "ser_ros" / "models", "where the error says it is missing"
 
 
 def test_a_bundle_is_found_by_name_and_by_path(folder, monkeypatch):

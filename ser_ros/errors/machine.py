@@ -31,8 +31,9 @@ class CannotFetch(MachineError):
 # that was built there away.
 _REMEDIES = {
     "dask": "run pip install distributed",
-    "train": "run scripts/setup --train, or in the folder of the sources "
-    "pip install -r requirements/train.txt, then with --no-deps -r requirements/train-no-deps.txt",
+    "train": "run scripts/setup --train, or in the folder of the sources, with numpy held as the "
+    "README says, pip install -r requirements/train.txt, then with --no-deps "
+    "-r requirements/train-no-deps.txt",
     "web": "run scripts/setup --web, or in the folder of the sources "
     "pip install -r requirements/web.txt",
 }

@@ -71,7 +71,10 @@ async def decode(file: IO[bytes], limits: Limits) -> Samples:
 
 def _environment() -> dict[str, str]:
     """What the decoder needs to be the same Python, and numpy without a thread per core."""
-    names = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "_ROS_WHEELS_BOOTSTRAP_COMPLETE")
+    names = [
+        *("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "_ROS_WHEELS_BOOTSTRAP_COMPLETE"),
+        *("HOME", "PYTHONUSERBASE"),  # where pip puts PyAV for one user
+    ]
     kept = {name: os.environ[name] for name in names if name in os.environ}
     return {**kept, "OPENBLAS_NUM_THREADS": "1"}
 
