@@ -50,8 +50,8 @@ class Calibration:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise BadValue(f"calibration.{name}", value, "a number")
-        if not 0 < self.temperature < math.inf:
-            raise BadValue("calibration.temperature", self.temperature, "a positive number")
+        if not 0.01 <= self.temperature <= 100:
+            raise BadValue("calibration.temperature", self.temperature, "0.01 to 100")
         if not 0 <= self.uncertain_below <= 1:
             raise BadValue("calibration.uncertain_below", self.uncertain_below, "0 to 1")
 
@@ -137,7 +137,7 @@ class Bundle:
             name = str(manifest["name"])
         except (ConfigError, LabelError) as error:
             raise BundleMismatch(folder, "its manifest", error, "what this version knows") from None
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise BundleMismatch(folder, "its manifest", repr(error), "every key of it") from error
         if shape != features.shape:
             raise BundleMismatch(folder, "the network's input shape", shape, features.shape)

@@ -28,6 +28,8 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
         raise UnreadableConfig(path, error.strerror or str(error)) from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a tag that cannot be
         raise UnreadableConfig(path, " ".join(str(error).split())) from error
+    except RecursionError as error:
+        raise UnreadableConfig(path, "it is nested too deep") from error
     if not isinstance(content, dict):
         raise UnreadableConfig(path, "it is not a mapping of keys to values")
     return content
@@ -76,7 +78,10 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             raise BadValue(where, value, "a mapping")
         return {str(k): _convert(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise BadValue(where, f"a whole number of {len(str(value))} digits", "less") from error
     if hint is float and isinstance(value, str) and _POINTLESS.fullmatch(value):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):

@@ -104,16 +104,21 @@ def _hear(job: Job, work: Path | None) -> Outcome:
 
 
 def _classifier(job: Job) -> Classifier:
-    sha256 = Bundle.load(job.model).sha256
+    told = _told_by(job.model)
     return _loaded(
-        job.model, sha256, job.runtime, job.threads, job.min_speech_ratio, job.uncertain_below
+        job.model, told, job.runtime, job.threads, job.min_speech_ratio, job.uncertain_below
     )
 
 
-@lru_cache(maxsize=1)  # another network at the same path is another classifier
+def _told_by(model: Path) -> str:
+    """Return what decides what a bundle says: its network by its hash, labels, temperature."""
+    return json.dumps(Bundle.load(model).manifest())
+
+
+@lru_cache(maxsize=1)  # another bundle at the same path is another classifier
 def _loaded(
     model: Path,
-    sha256: str,
+    told: str,
     runtime: str,
     threads: int,
     min_speech_ratio: float | None,
@@ -151,7 +156,7 @@ def _key(job: Job) -> str:
         str(job.wanted.bag),
         job.wanted.audio,
         asdict(job.wanted.hearing),
-        Bundle.load(job.model).sha256,
+        _told_by(job.model),
         job.runtime,
         job.min_speech_ratio,
         job.uncertain_below,

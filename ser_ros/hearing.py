@@ -22,6 +22,9 @@ from ser_ros.voices import Voices
 MOST_WAITING = 128
 """Windows that may wait at most on a robot: 20 MB."""
 
+HOP_S = (0.05, 60.0)
+"""The least and the most seconds from window to window."""
+
 
 @dataclass(frozen=True)
 class HearingConfig:
@@ -37,9 +40,11 @@ class HearingConfig:
     """Which channel to hear, from 0; None for the mean of all."""
 
     def __post_init__(self) -> None:
-        for name in ("hop_s", "max_age_s"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise BadValue(name, getattr(self, name), "a positive number of seconds")
+        least, most = HOP_S
+        if not least <= self.hop_s <= most:
+            raise BadValue("hop_s", self.hop_s, f"{least:g} to {most:g} s")
+        if not 0 < self.max_age_s < math.inf:
+            raise BadValue("max_age_s", self.max_age_s, "a positive number of seconds")
         for name in ("mute_tail_s", "mute_limit_s"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise BadValue(name, getattr(self, name), "seconds, not negative")

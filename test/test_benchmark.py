@@ -244,6 +244,8 @@ def test_a_file_that_is_no_audio_is_named(capsys, tmp_path):
 def test_a_folder_that_is_missing_is_told_before_anything_is_measured(capsys, tmp_path):
     assert main(["benchmark", "--json", str(tmp_path / "none" / "figures.json")]) == 1
     assert "figures.json' cannot be written" in capsys.readouterr().err
+    assert main(["benchmark", "--json", str(tmp_path)]) == 1
+    assert "it is no regular file" in capsys.readouterr().err
 
 
 def test_without_a_runtime_there_is_a_sentence(capsys, monkeypatch):

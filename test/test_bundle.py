@@ -155,6 +155,21 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], type[BundleError], str]] = {
     "a file name with NUL": (entry("network", "file", value="a\0b"), BundleMismatch, "file"),
     "no calibration": (without("calibration"), BundleMismatch, "calibration"),
     "a calibration of 0": (entry("calibration", "temperature", value=0), BundleMismatch, "calibr"),
+    "a calibration that lets nothing be finite": (
+        entry("calibration", "temperature", value=1e-320),
+        BundleMismatch,
+        "calibr",
+    ),
+    "neutral logits beyond all numbers": (
+        entry("neutral_logits", value=[10**400, 0, 0, 0]),
+        BundleMismatch,
+        "manifest",
+    ),
+    "a highest frequency beyond all numbers": (
+        entry("features", "fmax", value=10**400),
+        BundleMismatch,
+        "manifest",
+    ),
     "a calibration below 0": (
         entry("calibration", "temperature", value=-1),
         BundleMismatch,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -380,6 +381,8 @@ def test_evaluate_under_conditions(ser_ros, model, tmp_path):
     assert set(found["genders"]) == {"male", "female"}
     assert found["genders"]["male"]["intervals"]["uar"]["low"] is None, "of one voice"
     assert found["no_speech"]["all"]["n"] > 100
+    assert found["mode"] == "none"
+    assert "(no interval): of a corpus it has one voice alone" in done.stdout
     assert "digital silence" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
     assert list((tmp_path / "work").rglob("*.npz"))
@@ -498,6 +501,31 @@ def test_evaluate_of_what_it_cannot_do(ser_ros, model, words, named):
     manifest = recordings_folder() / "manifest.csv"
     done = ser_ros("evaluate", "--model", model, *ORT, manifest, *words)
     refused(done, *named)
+    assert done.stdout == "", "nobody waited for it"
+
+
+@pytest.mark.parametrize("command", [["evaluate", "x"], ["bag", "compare", "x", "y"]])
+def test_a_seed_below_0(ser_ros, command):
+    done = ser_ros(*command, "--seed", "-1")
+    assert done.returncode == 2
+    assert "'-1' is no whole number of at least 0" in done.stderr
+
+
+def test_evaluate_of_groups_of_one_name(ser_ros, model, tmp_path):
+    rows = "".join(
+        f"{path},{emotion},{speaker},{corpus},all\n"
+        for path, emotion, speaker, corpus in (
+            ("03a05Wa.flac", "angry", "03", "all"),
+            ("03a05Tc.flac", "sad", "08", "all"),
+            ("03a05Wa.flac", "angry", "09", "de"),
+            ("03a05Tc.flac", "sad", "10", "de"),
+        )
+    )
+    manifest = write_manifest(tmp_path, f"path,emotion,speaker,corpus,language\n{rows}")
+    done = ser_ros("evaluate", "--model", model, *ORT, manifest)
+    assert done.returncode == 0, done.stderr
+    counts = re.findall(r"^(?:all|de) +(\d+) ", done.stdout, re.M)
+    assert counts == ["4", "2", "2", "4"], "all of them, two corpora, a language"
 
 
 def test_evaluate_tells_of_silences_that_it_cannot_read(ser_ros, model, tmp_path):

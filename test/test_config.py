@@ -75,6 +75,7 @@ def test_a_number_without_a_point_before_its_exponent(tmp_path):
         ({"name": "a", "inner": 1}, "here.inner"),
         ({"name": "a", "inner": {"size": "big"}}, "here.inner.size"),
         ({"name": "a", "inner": {"size": False}}, "here.inner.size"),
+        ({"name": "a", "inner": {"size": 10**400}}, "here.inner.size"),
         ({"name": "a", "inner": {"size": float("nan")}}, "here.inner.size"),
         ({"name": "a", "inner": {"pair": [1]}}, "here.inner.pair"),
         ({"name": "a", "inner": {"pair": [1, 2, 3]}}, "here.inner.pair"),
@@ -113,6 +114,7 @@ def test_an_unknown_key_is_refused_and_the_known_ones_are_listed(values):
         b"a: !!python/object/apply:os.getcwd []\n",
         b"a: &x [*y]\n",
         b"\t- tabs\n",
+        b"a: " + b"[" * 3000,
     ],
 )
 def test_a_broken_file_is_one_sentence_with_its_name(tmp_path, content):

@@ -17,6 +17,7 @@ from bagged import START, info, make, write
 from programs import ROOT
 
 from ser_ros import fleet
+from ser_ros.bundle import Calibration
 from ser_ros.errors.config import BadValue
 from ser_ros.errors.machine import MissingExtra
 from ser_ros.evaluation.judged import Source
@@ -105,6 +106,17 @@ def test_what_was_kept_is_forgotten_and_nothing_else(ser_ros, tmp_path, model, b
     assert not work.exists()
 
 
+def test_another_temperature_hears_anew(tmp_path, bags):
+    """A study makes such pairs: the network is the same, what is said of its logits is not."""
+    found = []
+    for temperature in (1.0, 9.0):
+        calibrated = tiny.bundle(calibration=Calibration(temperature, 0.0))
+        calibrated.save(tmp_path / "tiny")
+        outcomes = hear_all(jobs(tmp_path / "tiny", bags[:1]), tmp_path / "work")
+        found.append(max(w.confidence for w in outcomes[0].windows))
+    assert found[0] > found[1] + 0.1
+
+
 def test_other_code_hears_anew(tmp_path, model, bags, monkeypatch):
     work, code = tmp_path / "work", tmp_path / "code"
     code.mkdir()
@@ -147,7 +159,7 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(ser_ros, tmp_path, m
 
 def test_ctrl_c_waits_for_no_bag(tmp_path, model, bags):
     long = [make(tmp_path / f"long-{n}") for n in range(3)]
-    words = ("--model", model, "--work", tmp_path / "work", "--jobs", 2, "--hop", 0.02)
+    words = ("--model", model, "--work", tmp_path / "work", "--jobs", 2, "--hop", 0.05)
     interrupted(tmp_path / "work", bags[0], *long, *words)
     assert len(kept(tmp_path / "work")) == 1
     assert len(list((tmp_path / "work").iterdir())) == 1
@@ -216,6 +228,9 @@ def test_the_command_says_how_right_it_was(ser_ros, model, bags, tmp_path):
     alone = ser_ros("bag", "evaluate", bags[0], *options[:-1])
     assert "of one voice there is no interval" in alone.stdout
     assert "nan" not in alone.stdout
+    for words, named in ((("--seed", "-1"), "at least 0"), (("--hop", "1e-9"), "0.05 to 60 s")):
+        wrong = ser_ros("bag", "evaluate", bags[0], *options, *words)
+        assert named in wrong.stderr and "Traceback" not in wrong.stderr
     bad = ser_ros("bag", "evaluate", *bags, "none", *options)
     assert bad.returncode == 1
     assert "a file of labels for the bag 'none'" in bad.stderr
@@ -225,7 +240,7 @@ def test_the_command_says_how_right_it_was(ser_ros, model, bags, tmp_path):
     ("words", "sentence"),
     [
         (["none"], "There is no bag"),
-        (["none", "--hop", "0"], "a positive number of seconds"),
+        (["none", "--hop", "0"], "0.05 to 60 s"),
         (["none", "--uncertain-below", "2"], "0 to 1"),
         (["a", "b", "--labels", "track.csv"], "a folder with a file of labels for each"),
         (["none", "--model", "nothing"], "has no readable manifest"),

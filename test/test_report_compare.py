@@ -266,3 +266,24 @@ def test_a_damaged_report_is_a_sentence(sources, tmp_path, file, text, named):
         (place / file).write_text(text)
     with pytest.raises(UnreadableReport, match=named):
         read_report(place)
+
+
+def test_a_report_with_values_that_cannot_be(sources, tmp_path):
+    write_report(sources, BUNDLE, ABOUT, tmp_path / "r")
+    table, figures = tmp_path / "r" / "windows.csv", tmp_path / "r" / "report.json"
+    before, content = table.read_text(), json.loads(figures.read_text())
+    head, row, *rest = before.splitlines()
+    cells = row.split(",")
+    for value in ("inf", "9999", "-0.1", "nan"):
+        cells[head.split(",").index("p_angry")] = value
+        table.write_text("\n".join([head, ",".join(cells), *rest]) + "\n")
+        with pytest.raises(UnreadableReport, match=f"line 2.*'{value}' is no number from 0 to 1"):
+            read_report(tmp_path / "r")
+    table.write_text(before)
+    read_report(tmp_path / "r")
+    for change in ({"model": {**content["model"], "sha256": None}}, {"sources": [{"name": [1]}]}):
+        told = {"sources": [], **content, **change}
+        told["sources"] = [{"sha256": "x", **source} for source in told["sources"]]
+        figures.write_text(json.dumps(told))
+        with pytest.raises(UnreadableReport, match="a name or a hash is"):
+            read_report(tmp_path / "r")

@@ -137,6 +137,27 @@ def test_a_bundle_replaces_nothing_but_a_bundle(folder, capsys):
     assert (models / "carried").is_dir()
 
 
+@pytest.mark.parametrize(
+    ("manifest", "other"),
+    [('{"name": "my phone app"}', ""), ('{"schema": 1, "network": {}}', "thesis.txt"), ("[", "")],
+)
+def test_a_folder_with_a_manifest_of_its_own_is_no_bundle(folder, capsys, manifest, other):
+    (folder / "app").mkdir()
+    (folder / "app" / "manifest.json").write_text(manifest)
+    if other:
+        (folder / "app" / other).write_text("four years")
+    assert main(["train", str(folder / "tiny.yaml"), "--out", f"{folder}/app", "--force"]) == 1
+    assert "this is neither" in capsys.readouterr().err
+    assert len(list((folder / "app").iterdir())) == 1 + bool(other)
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_training(folder, capsys, monkeypatch):
+    monkeypatch.setattr(training, "train", lambda *_: pytest.fail("it began to train"))
+    for out in ("/dev/null/bundle", folder / "manifest.csv" / "bundle"):
+        assert main(["train", str(folder / "tiny.yaml"), "--out", str(out)]) == 1
+        assert "cannot be written" in capsys.readouterr().err
+
+
 def test_a_corpus_is_drawn_by_its_size_and_not_by_how_many_emotions_it_has(folder):
     config = config_of(folder)
     clips = read_manifest(folder / "manifest.csv")

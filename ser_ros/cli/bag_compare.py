@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ser_ros.cli.options import seed
 from ser_ros.evaluation.results import finite
 from ser_ros.report.compare import compare, read_report
 from ser_ros.report.words import many
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"how much the UAR per window may lose, 0 to 1 ({LIMIT:g})",
     )
     parser.add_argument("--json", action="store_true", help="all figures, on standard output")
-    parser.add_argument("--seed", type=int, default=0, help="of the intervals (0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the intervals (0)")
 
 
 def _share(text: str) -> float:
@@ -133,8 +134,9 @@ def _figures(scored: Found) -> Iterator[str]:
             values = [change[which]["value"] for which in ("first", "second")]
             ends = change["difference"]
             swing = f"{ends['low']:+.3f} to {ends['high']:+.3f}"
-            known = ends["low"] == ends["low"]  # not NaN
-            yield f"{_row(f'{name}, {unit}', *values)}  {swing if known else 'one voice only'}"
+            if ends["low"] != ends["low"]:  # NaN
+                swing = "a corpus of one voice"
+            yield f"{_row(f'{name}, {unit}', *values)}  {swing}"
     for label, (before, after) in scored["windows"]["recall"].items():
         yield _row(f"recall, {label}", before, after)
     for unit in units:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_ros.bundle import Bundle, Calibration, find_bundle
-from ser_ros.cli.options import add_model_arguments, positive
+from ser_ros.cli.options import add_model_arguments, positive, seed
 from ser_ros.errors.bags import NoBagHeard
 from ser_ros.errors.config import BadValue
 from ser_ros.hearing import HearingConfig
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep here what was heard, and go on from it (FOLDER.work beside the report, until "
         "that is written)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the intervals (0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the intervals (0)")
     add_model_arguments(parser)
 
 

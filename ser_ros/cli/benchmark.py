@@ -21,8 +21,7 @@ from ser_ros.cli.web import check_web
 from ser_ros.display import progress
 from ser_ros.errors import SerError
 from ser_ros.errors.config import BadValue
-from ser_ros.errors.machine import CannotWrite
-from ser_ros.files import write_text
+from ser_ros.files import check_file, write_text
 
 HELP = "measure every stage on this machine, and compare with the usual way"
 EXAMPLE = """  python -m ser_ros benchmark
@@ -72,8 +71,8 @@ def run(options: argparse.Namespace) -> int:
     Raises a `SerError` without a bundle or a runtime, or for a FILE that cannot be read.
     """
     out = Path(options.json) if options.json else None
-    if out is not None and not out.parent.is_dir():  # told now, and not after minutes
-        raise CannotWrite(out, "its folder is not there")
+    if out is not None:  # told now, and not after minutes
+        check_file(out)
     if options.viewers:
         return _run_viewers(options, out)
     if options.seconds:

@@ -21,8 +21,9 @@ from ser_ros.cli.evaluate_text import (
     print_no_speech,
     print_scores,
 )
-from ser_ros.cli.options import add_model_arguments, positive, typed
+from ser_ros.cli.options import add_model_arguments, positive, seed, typed
 from ser_ros.corpora import Clip, read_manifest
+from ser_ros.corpora.noises import recordings_in
 from ser_ros.errors.config import BadManifest, BadValue, NothingToScore
 from ser_ros.evaluation import baseline
 from ser_ros.evaluation.clips import Item, items_of
@@ -37,7 +38,7 @@ from ser_ros.evaluation.tables import summaries, summary
 from ser_ros.files import check_file, make_folder, write_text
 from ser_ros.report.files import report_files
 from ser_ros.report.folder import PAGE, check_place
-from ser_ros.voices import MODES
+from ser_ros.voices import MODES, NONE
 
 HELP = "score a model on labelled recordings"
 EXAMPLE = """  python -m ser_ros evaluate recordings/manifest.csv --json scores.json
@@ -93,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write what was heard window by window, and a page to read, to this folder",
     )
     parser.add_argument("--jobs", type=positive, default=1, help="processes that listen (1)")
-    parser.add_argument("--seed", type=int, default=0, help="of the intervals and the noise (0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the intervals and the noise (0)")
     parser.add_argument(
         "--work", type=Path, metavar="FOLDER", help="keep here what was heard, and go on from it"
     )
@@ -110,6 +111,8 @@ def run(options: argparse.Namespace) -> int:
     evaluation = Evaluation(options)
     task, bundle = evaluation.task, evaluation.classifier.bundle
     changed = _conditions(options, bundle)
+    if options.no_speech:
+        recordings_in(options.no_speech)
     items = items_of(clips, bundle.labels)
     if options.results:  # before anybody waits
         strangers(bundle, clips)
@@ -135,8 +138,10 @@ def run(options: argparse.Namespace) -> int:
         "left_out": len(clips) - len(items),
         "unreadable": len(judged.unreadable),
     }
+    mode = options.baseline or NONE
+    heard_so = "" if mode == NONE else f", voice baseline {mode}"
     print(
-        f"model {bundle.name}, {scores['n']} clips of {scores['speakers']} speakers "
+        f"model {bundle.name}{heard_so}, {scores['n']} clips of {scores['speakers']} speakers "
         f"({told['left_out']} of other emotions, {told['unreadable']} unreadable)"
     )
     if told["remark"]:
@@ -155,6 +160,7 @@ def run(options: argparse.Namespace) -> int:
         how = {
             "model": bundle.name,
             "model_sha256": bundle.sha256,
+            "mode": mode,
             "runtime": evaluation.classifier.runtime.name,
             "manifest": os.fspath(options.manifest),
             "seed": options.seed,
@@ -244,4 +250,5 @@ def _write_report(options: argparse.Namespace, task: Task, items: Sequence[Item]
     told = origin(command, options.seed, task.runtime)
     scored = [item.clip for item in items]
     report_files(task, scored, Path(options.manifest), told, options.report, options.jobs)
-    print(f"\nThe report is {options.report / PAGE}.")
+    as_it_is = ", of the model without a voice baseline" if options.baseline else ""
+    print(f"\nThe report is {options.report / PAGE}{as_it_is}.")

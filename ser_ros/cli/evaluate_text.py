@@ -9,6 +9,8 @@ import numpy as np
 
 Found = dict[str, Any]
 
+_NO_INTERVAL = "(no interval)"
+
 
 def _interval(found: Mapping[str, float] | None, signed: bool = False) -> str:
     """Write a figure and its interval in 20 characters."""
@@ -16,7 +18,7 @@ def _interval(found: Mapping[str, float] | None, signed: bool = False) -> str:
         return f"{'-':20}"
     sign = "+" if signed else ""
     if not np.isfinite(found["low"]):
-        shown = f"{found['value']:{sign}.3f} (one voice)"
+        shown = f"{found['value']:{sign}.3f} {_NO_INTERVAL}"
         return f"{shown:20}"
     shown = f"{found['value']:{sign}.3f} [{found['low']:{sign}.2f}, {found['high']:{sign}.2f}]"
     return f"{shown:20}"
@@ -24,13 +26,13 @@ def _interval(found: Mapping[str, float] | None, signed: bool = False) -> str:
 
 def print_scores(scores: Found, groups: Mapping[str, Found]) -> None:
     print(f"{'':14} {'n':>5}  {'uar [95 %]':20} {'accuracy':20} {'ece':20}".rstrip())
-    rows = {"all": scores}
-    for of_group in groups.values():
-        rows |= of_group
-    for name, found in rows.items():
+    rows = [("all", scores), *(row for of_group in groups.values() for row in of_group.items())]
+    for name, found in rows:
         intervals = found["intervals"]
         figures = [_interval(intervals.get(key)) for key in ("uar", "accuracy", "ece")]
         print(f"{name:14.14} {found['n']:5}  {' '.join(figures)}".rstrip())
+    if any(_NO_INTERVAL in _interval(found["intervals"].get("uar")) for _, found in rows):
+        print(f"{_NO_INTERVAL}: of a corpus it has one voice alone, which tells nothing of others")
     print()
     said = " ".join(f"{label:>8}" for label in scores["labels"])
     print(f"{'truth, said:':14} {said}   recall")

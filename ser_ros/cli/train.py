@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from collections.abc import Iterable
 from dataclasses import fields
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import yaml
 
-from ser_ros.bundle import MANIFEST, Bundle
+from ser_ros.bundle import MANIFEST, NETWORK, Bundle
 from ser_ros.errors.config import BadValue, UnknownKey
 from ser_ros.errors.machine import MissingExtra
 from ser_ros.errors.training import CheckpointThere
+from ser_ros.files import check_folder
 
 HELP = "train a DenseNet121 on labelled recordings and save it as a bundle"
 EXAMPLE = r"""  python -m ser_ros corpus check /data/voices --manifest /data/manifest.csv \
@@ -95,11 +97,25 @@ def run(options: argparse.Namespace) -> int:
 
 
 def check_place(out: Path) -> None:
-    """Raises `BadValue` where a bundle would replace what is no bundle."""
-    if (out / MANIFEST).is_file() or not out.exists():
-        return
-    if not out.is_dir() or any(out.iterdir()):
+    """Hold that a bundle can be saved there, before anybody waits for it.
+
+    Raises `BadValue` where it would replace what is no bundle, or `CannotWrite`.
+    """
+    check_folder(out)
+    if out.exists() and not (out.is_dir() and _is_bundle(out)):
         raise BadValue("--out", str(out), "a new folder, or a bundle to replace; this is neither")
+
+
+def _is_bundle(folder: Path) -> bool:
+    """Whether a folder holds a bundle and nothing else, or nothing at all."""
+    there = {path.name for path in folder.iterdir()}
+    if not there:
+        return True
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return {"schema", "network"} <= set(manifest) and there <= {MANIFEST, NETWORK}
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False
 
 
 def require_extra() -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from ser_ros.display import progress
 from ser_ros.errors.audio import AudioError
 from ser_ros.evaluation.clips import Heard, Item
 from ser_ros.evaluation.conditions import Condition, without_ends
-from ser_ros.files import make_folder, written_aside
+from ser_ros.files import DAMAGED_ZIP, make_folder, written_aside
 from ser_ros.framing import windows_of
 from ser_ros.processes import each
 
@@ -223,5 +222,5 @@ def _read(path: Path, items: Sequence[Item]) -> Part | None:
             item = items[i]
             part[i] = Heard(item.clip, item.truth, spoken[k], ratios[k])
         return [h if isinstance(h, Heard) else str(next(rest)) for h in part]
-    except (OSError, ValueError, KeyError, IndexError, StopIteration, EOFError, BadZipFile):
+    except (OSError, ValueError, LookupError, StopIteration, EOFError, *DAMAGED_ZIP):
         return None

@@ -9,7 +9,7 @@ from ser_ros.audio import SampleFormat
 from ser_ros.bundle import Calibration
 from ser_ros.classifier import MIN_SPEECH_RATIO, Classifier
 from ser_ros.errors.config import BadValue
-from ser_ros.hearing import HearingConfig
+from ser_ros.hearing import HOP_S, HearingConfig
 from ser_ros.nodes.parameters import Spec
 from ser_ros.runtime import CHOICES
 from ser_ros.tracking import TrackingConfig
@@ -19,7 +19,7 @@ SPECS = (
     Spec("model", "", "Name of a carried model bundle or path of one; empty for the default."),
     Spec("runtime", "auto", "What computes the network.", choices=CHOICES),
     Spec("threads", 1, "Threads of the network and the speech gate.", 1, 64),
-    Spec("hop", 1.25, "Seconds from window to window.", 0.05, 60.0),
+    Spec("hop", 1.25, "Seconds from window to window.", *HOP_S),
     Spec(
         "min_speech_ratio",
         MIN_SPEECH_RATIO,

@@ -42,10 +42,13 @@ def read_report(path: Path) -> Report:
     figures = read_figures(folder)
     try:
         labels = tuple(str(label) for label in figures["model"]["labels"])
+        words = [figures["model"]["sha256"]]
         for source in figures["sources"]:
-            str(source["name"]), str(source["sha256"])
+            words += [source["name"], source["sha256"]]
     except (KeyError, TypeError) as error:
         raise UnreadableReport(folder / JSON, f"it lacks {error}") from error
+    if strange := [word for word in words if not isinstance(word, str)]:
+        raise UnreadableReport(folder / JSON, f"a name or a hash is {strange[0]!r}")
     windows = table.read(folder / CSV, labels)
     unknown = sorted({window.truth for window in windows} - {*labels, ""})
     if unknown:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.reports import NotAReport, UnreadableReport
+from ser_ros.files import check_folder
 
 JSON, CSV, PAGE = "report.json", "windows.csv", "report.html"
 
@@ -21,16 +21,11 @@ def check_place(folder: Path) -> None:
 
     Raises `NotAReport` for a folder that holds anything else, `CannotWrite` for a closed one.
     """
-    place = folder.resolve()
+    check_folder(folder)
     try:
-        _hold_replaceable(folder, place)
-        above = next(parent for parent in place.parents if parent.exists())
+        _hold_replaceable(folder, folder.resolve())
     except OSError as error:
         raise CannotWrite(folder, error.strerror or str(error)) from error
-    if not above.is_dir():
-        raise CannotWrite(folder, f"'{above}' is no folder")
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise CannotWrite(folder, "Permission denied")
 
 
 def _hold_replaceable(folder: Path, place: Path) -> None:

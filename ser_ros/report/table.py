@@ -70,8 +70,8 @@ def _window(row: dict[str, str], labels: Sequence[str]) -> Judged:
         start_s=float(row["start_s"]),
         duration_s=float(row["duration_s"]),
         label=row["label"],
-        confidence=float(row["confidence"]),
-        probabilities=tuple(float(row[f"{_PREFIX}{label}"]) for label in labels),
+        confidence=_share(row["confidence"]),
+        probabilities=tuple(_share(row[f"{_PREFIX}{label}"]) for label in labels),
         speech_ratio=float(row["speech_ratio"]),
         level_dbfs=float(row["level_dbfs"]),
         latency_s=float(row["latency_ms"]) / 1e3,
@@ -80,3 +80,10 @@ def _window(row: dict[str, str], labels: Sequence[str]) -> Judged:
         speaker=row["speaker"],
         utterance=int(row["utterance"] or -1),
     )
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1 + 1e-6:  # rounded when it was written
+        raise ValueError(f"'{text}' is no number from 0 to 1")
+    return value

@@ -35,7 +35,7 @@ def interval(found: Found | None) -> str:
     if found is None or found["value"] is None:
         return "–"
     if found["low"] is None:
-        return "not known: one voice only"
+        return "not known: a corpus of one voice"
     return f"{found['low']:.3f} to {found['high']:.3f}"
 
 
@@ -85,7 +85,7 @@ def lead(content: Found) -> Iterator[str]:
 
 def _scored(found: Found, one: str, classes: int, voices: int) -> str:
     uar = found["intervals"]["uar"]
-    swing = "; of one voice there is no interval"
+    swing = "; with a corpus of one voice there is no interval"
     if uar["low"] is not None:
         swing = f"; with {voices} other voices, 95 %: {uar['low']:.3f} to {uar['high']:.3f}"
     return (

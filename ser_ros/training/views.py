@@ -22,7 +22,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +33,7 @@ from ser_ros.corpora.noises import recordings_in, split_noises
 from ser_ros.errors.machine import ProcessLost
 from ser_ros.errors.training import ViewDamaged
 from ser_ros.features import ImageMaker
-from ser_ros.files import make_folder, written_aside
+from ser_ros.files import DAMAGED_ZIP, make_folder, written_aside
 from ser_ros.processes import end_with_parent
 from ser_ros.training.augment import (
     faster,
@@ -108,7 +107,7 @@ def read_view(path: Path, index: int) -> Samples:
     try:
         with np.load(path) as views:
             return np.asarray(views[str(index)], np.float32)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, *DAMAGED_ZIP) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise ViewDamaged(path, why) from error
 
