@@ -22,6 +22,7 @@ from ser_ros.clock import SECOND
 from ser_ros.evaluation.judged import Judged, Source
 from ser_ros.hearing import Heard, Hearing, HearingConfig
 from ser_ros.labels import LabelSet
+from ser_ros.stream import ABSENCE_NS
 from ser_ros.tracking import TrackingConfig
 
 
@@ -90,6 +91,8 @@ class _Ear:
         self._windows: list[Judged] = []
         self._window_s = classifier.bundle.features.window_s
         self._chunks = 0
+        self._log_ns: int | None = None
+        """When the newest chunk was recorded."""
         self._odd: dict[str, str] = {}
 
     def take(self, record: object) -> None:
@@ -107,8 +110,9 @@ class _Ear:
 
     def _hear(self, chunk: Chunk) -> None:
         fmt = self._format
-        if fmt is None:
-            self._hearing.counts["refused"] += 1
+        passed_ns, self._log_ns = chunk.log_ns - (self._log_ns or chunk.log_ns), chunk.log_ns
+        if fmt is None:  # as the node does
+            self._hearing.refuse(max(0, min(passed_ns, ABSENCE_NS)) / SECOND)
             return
         duration_ns = len(chunk.data) // fmt.bytes_per_frame * SECOND // fmt.rate
         start_ns = chunk.stamp_ns or chunk.log_ns - duration_ns

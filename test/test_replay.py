@@ -85,10 +85,10 @@ def test_every_window_is_judged_as_the_classifier_judges_it(tmp_path, judge):
 
 
 def test_no_window_is_dropped_however_many_a_chunk_completes(tmp_path, judge):
-    bag = make(tmp_path / "bag", 0, 1, gap_s=0.0, chunk_s=60.0)
-    source = replay(judge, Replay(bag, hearing=HearingConfig(hop_s=0.01)))
+    bag = make(tmp_path / "bag", gap_s=0.0, chunk_s=60.0)
+    source = replay(judge, Replay(bag, hearing=HearingConfig(hop_s=0.05)))
     assert len(source.windows) > MOST_WAITING
-    assert len(source.windows) == (len(pcm_of(bag)) - judge.window) // (RATE // 100) + 1
+    assert len(source.windows) == (len(pcm_of(bag)) - judge.window) // (RATE // 20) + 1
     assert source.remarks == ()
 
 
@@ -184,6 +184,18 @@ def test_a_format_that_is_not_understood_is_told_and_not_guessed(tmp_path, judge
     assert source.windows == ()
     assert source.counts["refused"] == len(said) - 1
     assert "mp3" in source.remarks[0]
+
+
+def test_sound_of_an_unknown_format_is_lost_and_no_gap(tmp_path, judge, voices):
+    """As the node counts it: refused, and what follows begins anew."""
+    chunks = [*spoken(np.concatenate(voices)[: 10 * RATE], START)]
+    k = len(chunks) // 2
+    until = chunks[k][1]
+    said = [*chunks[:k], ("/audio_info", until, info(coding="mp3")), chunks[k]]
+    said += [("/audio_info", chunks[k + 1][1], info()), *chunks[k + 1 :]]
+    source = replay(judge, Replay(write(tmp_path / "bag", *said)))
+    assert (source.counts["refused"], source.counts.get("gap", 0)) == (1, 0)
+    assert sum(w.lost for w in source.windows) > 0
 
 
 def test_a_bag_without_sound_is_refused(tmp_path, judge):

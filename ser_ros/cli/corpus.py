@@ -84,7 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "train",
     )
     check.add_argument(
-        "--folds", type=positive, metavar="N", help="make N new folds for the manifest (5)"
+        "--folds",
+        type=positive,
+        metavar="N",
+        help="make N new folds for the manifest (without it those that there are, or 5)",
     )
     check.add_argument("--jobs", type=positive, help="files that are read at a time")
 

@@ -12,7 +12,7 @@ from ser_ros.errors.config import BadValue
 HELP = (
     "train and measure on unseen speakers and corpora, write RESULTS.md, then train on everything"
 )
-EXAMPLE = """  python -m ser_ros study config/train/study.yaml --out models \\
+EXAMPLE = """  python -m ser_ros study config/train/study.yaml --out runs/out \\
       --set manifest=/data/manifest.csv --set noise_folder=/data/noises --jobs 2"""
 
 

@@ -178,9 +178,9 @@ class VoiceServices:
 
     def _forget(self, name: str) -> str:
         voices = self._voices()
-        if voices.enrolment is not None and voices.enrolment.name == name:
+        if name and voices.enrolment is not None and voices.enrolment.name == name:
             self.end_enrolment("its voice shall be forgotten")  # or it would be kept at the end
-            if name and name not in voices.kept:
+            if name not in voices.kept:
                 return f"The voice '{name}' is not enrolled."
         voices.forget(name)
         return f"The voice '{name}' was deleted and is no longer listened to."

@@ -313,6 +313,7 @@ def test_who_wants_to_be_forgotten_is_not_enrolled(
     graph.until(first.done, "anna's voice")
     future = robot.begin("anna")
     assert not robot.call("forget_voice", "ben")[0]
+    assert not robot.call("forget_voice", "")[0]
     assert "An enrolment is going on" in robot.call("enroll", "ben")[1]
     assert robot.call("forget_voice", "anna")[0]
     graph.until(future.done, "an answer to who began it")
