@@ -15,7 +15,7 @@ from trainings import config_of, no_file_beyond, recordings_of, tiny_training
 from ser_ros.errors.audio import UnreadableFile
 from ser_ros.errors.machine import CannotWrite
 from ser_ros.errors.training import ClipChanged, ViewDamaged
-from ser_ros.training.data import NOBODY, Draws, TrainingImages, balanced_sampler
+from ser_ros.training.data import GENDERS, NOBODY, Draws, TrainingImages, balanced_sampler
 from ser_ros.training.validation import Validation
 from ser_ros.training.views import Views, read_view
 
@@ -166,9 +166,9 @@ def test_windows_begin_anywhere_and_every_view_is_shown(folder):
         spare = read_view(paths[0], view).shape[1] - config.features.frames
         assert spare > 0
         assert {draw.start for draw in draws if draw.view == view} == set(range(spare + 1))
-    image, label, voice = images[draws[0]]
+    image, label, voice, gender = images[draws[0]]
     assert image.shape == config.features.shape and label == images._labels[0]
-    assert (voice, images.voices) == (0, 1)
+    assert (voice, images.voices, gender) == (0, 1, GENDERS["female"])
 
 
 def test_a_clip_without_a_speaker_is_nobodys(folder):

@@ -35,6 +35,24 @@ def mixup(
     return share * images + (1 - share) * images[other], other, share
 
 
+def gender_loss(
+    logits: torch.Tensor, genders: torch.Tensor, other: torch.Tensor, share: float
+) -> torch.Tensor:
+    """Return the cross entropy of blended images against the genders of both voices.
+
+    `logits` (batch) are above 0 for a woman's voice; `genders` (batch) are 0, 1, or -1 where nobody
+    told, which has no say.
+    """
+    loss = logits.new_zeros(())
+    for part, targets in ((share, genders), (1 - share, genders[other])):
+        told = targets >= 0
+        if part and told.any():
+            loss = loss + part * functional.binary_cross_entropy_with_logits(
+                logits[told], targets[told].float()
+            )
+    return loss
+
+
 def blended_loss(
     logits: torch.Tensor,
     labels: torch.Tensor,

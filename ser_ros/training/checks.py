@@ -13,6 +13,7 @@ from ser_ros.errors.config import BadManifest, BadValue, NothingToScore, Speaker
 from ser_ros.errors.training import EmptyClass
 from ser_ros.evaluation.seen import acquaintance, trained_on
 from ser_ros.training.config import RANDOM, TrainConfig
+from ser_ros.training.data import GENDERS
 from ser_ros.training.known_voices import check_voices
 from ser_ros.training.split import Parts, split
 from ser_ros.training.start import tells_whom_it_heard
@@ -34,6 +35,9 @@ def checked(config: TrainConfig, clips: Sequence[Clip], began: Bundle | None, na
         if label not in there:
             raise EmptyClass(label, f"what '{name}' would learn")
     check_voices(config, parts.training)
+    if config.gender and len({clip.gender for clip in parts.training} & set(GENDERS)) < 2:
+        expected = "0 where the manifest does not tell men's clips from women's"
+        raise BadValue("gender", config.gender, expected)
     for which, unheard in (
         (f"that choose the epoch of '{name}'", parts.validation),
         (f"that '{name}' holds out", parts.held),

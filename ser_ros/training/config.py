@@ -181,6 +181,9 @@ class TrainConfig:
     """Probability, for a window, that its voice counts as known: what the network says of this
     voice when it is neutral is then taken off, up to all of it, as the nodes do once a voice is
     enrolled. It needs neutral clips with speakers, and no mixup: a blend is nobody's voice."""
+    gender: float = 0.0
+    """Weight, 0 to 1, of telling men's voices from women's along, by an output that is left out of
+    the bundle; clips that do not tell who speaks teach nothing of it."""
     dropout: float = 0.2
     weights: str = ""
     """What the network begins with: a model bundle, by name or path; a file of torchvision's
@@ -232,12 +235,13 @@ class TrainConfig:
         if self.known_voices and self.augment.mixup:
             expected = "0 with known_voices, for a blend is nobody's voice"
             raise BadValue("augment.mixup", self.augment.mixup, expected)
+        _share("gender", self.gender)
         _share("dropout", self.dropout)
 
     @property
     def outputs(self) -> int:
-        """Outputs of the network in training; the auxiliary ones come last."""
-        return len(self.learned)
+        """Outputs of the network in training: labels, auxiliary emotions, then gender."""
+        return len(self.learned) + bool(self.gender)
 
     @property
     def learned(self) -> LabelSet:

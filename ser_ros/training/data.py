@@ -35,13 +35,17 @@ class Draw:
 NOBODY = -1
 """The voice of a clip that has no speaker."""
 
+GENDERS = {"male": 0, "female": 1}
+UNTOLD = -1
+"""The gender of a clip that does not tell it."""
 
-Shown = tuple[torch.Tensor, int, int]
-"""An image, its label and its voice."""
+
+Shown = tuple[torch.Tensor, int, int, int]
+"""An image, its label, its voice and its gender."""
 
 
 class TrainingImages(Dataset[Shown | ViewDamaged]):
-    """A view of a clip, a window of it, and masks, as they were drawn; its label and its voice.
+    """A view of a clip, a window of it, and masks, as they were drawn; label, voice and gender.
 
     A view that cannot be read is given as the error: raised in a worker it would be another here.
     """
@@ -51,6 +55,7 @@ class TrainingImages(Dataset[Shown | ViewDamaged]):
     ) -> None:
         self._labels = [recording.label for recording in recordings]
         self._voices = _voices_of([recording.clip.speaker for recording in recordings])
+        self._genders = [GENDERS.get(recording.clip.gender, UNTOLD) for recording in recordings]
         self._views = list(views)
         self._config = config
         self._image = ImageMaker(config.features)
@@ -72,8 +77,8 @@ class TrainingImages(Dataset[Shown | ViewDamaged]):
         frames = self._config.features.frames
         window = slice(draw.start, draw.start + frames)
         image = self._image.of_decibels(silenced(decibels, window, draw.spoken))
-        shown = torch.from_numpy(mask(image, draw.masks))
-        return shown, self._labels[draw.clip], self._voices[draw.clip]
+        shown, clip = torch.from_numpy(mask(image, draw.masks)), draw.clip
+        return shown, self._labels[clip], self._voices[clip], self._genders[clip]
 
     def draw(self, clip: int, random: np.random.Generator) -> Draw:
         """Draw an image of a clip. Raises `ViewDamaged`."""
@@ -87,7 +92,7 @@ class TrainingImages(Dataset[Shown | ViewDamaged]):
 
 
 def batch_of(shown: Sequence[Shown | ViewDamaged]) -> list[torch.Tensor] | ViewDamaged:
-    """Return images, labels and voices of a batch, or why it cannot be shown."""
+    """Return images, labels, voices and genders of a batch, or why it cannot be shown."""
     damaged = next((each for each in shown if isinstance(each, ViewDamaged)), None)
     if damaged is not None:
         return damaged

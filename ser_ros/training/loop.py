@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from ser_ros.errors.machine import GpuFull, ProcessLost
 from ser_ros.errors.training import NonFiniteLoss, NonFiniteStart, ViewDamaged
 from ser_ros.labels import NEUTRAL
-from ser_ros.training.blend import blended_loss, colours_mixed, mixup
+from ser_ros.training.blend import blended_loss, colours_mixed, gender_loss, mixup
 from ser_ros.training.checkpoint import CHECKPOINT, Epoch, State, check_views, found_in, save
 from ser_ros.training.config import TrainConfig
 from ser_ros.training.data import (
@@ -164,7 +164,7 @@ def _begin(
     state = State(network, optimiser, schedule, began_with=beginning.told)
     if config.known_voices:
         neutral = config.label_set.labels.index(NEUTRAL)
-        state.known = KnownVoices(voices, config.outputs, neutral, where)
+        state.known = KnownVoices(voices, len(config.learned), neutral, where)
     if found is not None:
         network.load_state_dict(found["network"])
         optimiser.load_state_dict(found["optimiser"])
@@ -220,8 +220,7 @@ def _epoch(
     for batch, shown in enumerate(_told(loader)):
         if isinstance(shown, ViewDamaged):
             raise shown
-        inputs, labels, voices = (each.to(where) for each in shown)
-        loss = _loss(state, inputs, labels, voices, config, random, precision)
+        loss = _loss(state, [each.to(where) for each in shown], config, random, precision)
         if not torch.isfinite(loss):
             raise _no_number(number, checkpoint)
         state.optimiser.zero_grad()
@@ -255,24 +254,27 @@ def _no_number(epoch: int, checkpoint: Path) -> NonFiniteLoss | NonFiniteStart:
 
 def _loss(
     state: State,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    voices: torch.Tensor,
+    shown: Sequence[torch.Tensor],
     config: TrainConfig,
     random: np.random.Generator,
     precision: torch.dtype | None,
 ) -> torch.Tensor:
+    images, labels, voices, genders = shown
     if random.random() < config.augment.colours:
         images = colours_mixed(images, random)
     images, other, share = mixup(images, config.augment.mixup, random)
     images = images.contiguous(memory_format=torch.channels_last)
     with torch.autocast(images.device.type, dtype=precision, enabled=precision is not None):
         logits = state.network(images)
-    logits = logits.float()
+    emotions = len(config.learned)
+    logits, gender = logits[:, :emotions].float(), logits[:, emotions:].float()
     if state.known is not None:
         known = random.random(len(images)) < config.known_voices
         trust = torch.from_numpy((known * random.random(len(images))).astype(np.float32))
         shift = state.known.shift(voices, trust.to(logits.device))
         state.known.learn(logits, labels, voices)
         logits = logits - shift
-    return blended_loss(logits, labels, other, share, config.label_smoothing)
+    loss = blended_loss(logits, labels, other, share, config.label_smoothing)
+    if config.gender:
+        loss = loss + config.gender * gender_loss(gender[:, 0], genders, other, share)
+    return loss

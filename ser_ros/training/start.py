@@ -105,7 +105,10 @@ def _from(bundle: Bundle, config: TrainConfig) -> torch.nn.Module:
     if kept:
         layer = network.classifier[-1] if config.dropout else network.classifier  # type: ignore[index]
         assert isinstance(layer, torch.nn.Linear)
-        layer.load_state_dict({name.removeprefix("classifier."): learned[name] for name in last})
+        with torch.no_grad():  # an output for the gender comes after those of the emotions
+            for name in last:
+                kept_part = learned[name]
+                getattr(layer, name.removeprefix("classifier."))[: len(kept_part)] = kept_part
     what = "all of the model" if kept else "all but the last layer of the model"
     _log.info("Training begins with %s '%s'.", what, bundle.name)
     return network
