@@ -49,9 +49,9 @@ def check_folder(folder: Path) -> None:
     place = folder.resolve()
     if place.is_dir() and os.path.ismount(place):
         raise CannotWrite(folder, "something is mounted there; name a folder in it")
-    if place == Path.cwd():
-        raise CannotWrite(folder, "it is the folder you are in; name one in it")
     try:
+        if place == Path.cwd():
+            raise CannotWrite(folder, "it is the folder you are in; name one in it")
         above = next(parent for parent in place.parents if parent.exists())
     except OSError as error:
         raise CannotWrite(folder, error.strerror or str(error)) from error

@@ -137,7 +137,9 @@ def test_a_checkpoint_of_another_training_is_refused_and_left(folder):
     with pytest.raises(CheckpointMismatch, match="beginning is random weights, here it is a or b"):
         found_in(folder / "run" / CHECKPOINT, config, ("a", "b"), clips="")
     elsewhere = [replace(recordings[0], clip=replace(recordings[0].clip, speaker="x"))]
-    for others in (recordings[:-1], [*elsewhere, *recordings[1:]]):
+    told = [replace(recordings[0], clip=replace(recordings[0].clip, gender="other"))]
+    for first in (elsewhere, told, []):
+        others = [*first, *recordings[1:]]
         with pytest.raises(CheckpointMismatch, match="list of clips trained on"):
             loop.train(config, others, folder / "run")
     noises = folder / "noises"

@@ -59,11 +59,11 @@ def check_readable(clips: Iterable[Clip], labels: LabelSet, rate: int) -> None:
 
 
 def digest(recordings: Sequence[Recording]) -> str:
-    """Return a hash of what is trained on: sounds, labels and speakers, in this order."""
+    """Return a hash of what is trained on: sounds, labels and voices, in this order."""
     found = hashlib.sha256()
     for recording in recordings:
         clip = recording.clip
-        told = [recording.sha256, recording.label, clip.speaker, clip.corpus]
+        told = [recording.sha256, recording.label, clip.speaker, clip.corpus, clip.gender]
         found.update(json.dumps(told).encode())
     return found.hexdigest()
 
