@@ -21,7 +21,13 @@ from typing import Any
 from ser_ros.audio import NETWORK_RATE
 from ser_ros.carried import models_folder, verified_file
 from ser_ros.errors.config import BadValue, ConfigError
-from ser_ros.errors.models import BundleDamaged, BundleMismatch, BundleMissing, LabelError
+from ser_ros.errors.models import (
+    BundleDamaged,
+    BundleError,
+    BundleMismatch,
+    BundleMissing,
+    LabelError,
+)
 from ser_ros.features import FeatureConfig
 from ser_ros.files import folder_aside
 from ser_ros.labels import LabelSet
@@ -164,6 +170,20 @@ _KNOWN = (
     "network",
     "neutral_logits",
 )
+
+
+def replaceable(folder: Path) -> bool:
+    """Whether a folder holds a bundle and nothing else, or nothing at all."""
+    if not folder.is_dir():
+        return False
+    there = {path.name for path in folder.iterdir()}
+    if not there:
+        return True
+    try:
+        manifest = _read_manifest(folder)
+    except BundleError:
+        return False
+    return {"schema", "network"} <= manifest.keys() and there <= {MANIFEST, NETWORK}
 
 
 def _neutral_logits(manifest: Mapping[str, Any], labels: LabelSet) -> tuple[float, ...] | None:

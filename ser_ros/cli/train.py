@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from collections.abc import Iterable
 from dataclasses import fields
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from ser_ros.bundle import MANIFEST, NETWORK, Bundle
+from ser_ros.bundle import Bundle, replaceable
 from ser_ros.errors.config import BadValue, UnknownKey
 from ser_ros.errors.machine import MissingExtra
 from ser_ros.errors.training import CheckpointThere
@@ -102,20 +101,8 @@ def check_place(out: Path) -> None:
     Raises `BadValue` where it would replace what is no bundle, or `CannotWrite`.
     """
     check_folder(out)
-    if out.exists() and not (out.is_dir() and _is_bundle(out)):
+    if out.exists() and not replaceable(out):
         raise BadValue("--out", str(out), "a new folder, or a bundle to replace; this is neither")
-
-
-def _is_bundle(folder: Path) -> bool:
-    """Whether a folder holds a bundle and nothing else, or nothing at all."""
-    there = {path.name for path in folder.iterdir()}
-    if not there:
-        return True
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return {"schema", "network"} <= set(manifest) and there <= {MANIFEST, NETWORK}
-    except (OSError, ValueError, TypeError, RecursionError):
-        return False
 
 
 def require_extra() -> None:
