@@ -15,7 +15,7 @@ from ser_ros.audio import AudioFormat
 from ser_ros.classifier import Classifier, Estimate
 from ser_ros.clock import SECOND
 from ser_ros.errors.config import BadValue
-from ser_ros.stream import AudioStream, Remark, Window
+from ser_ros.stream import ABSENCE_NS, AudioStream, Remark, Window
 from ser_ros.tracking import State, Tracker, TrackingConfig
 from ser_ros.voices import Voices
 
@@ -170,10 +170,14 @@ class Hearing:
             remarks += self._drop(excess, f"more than {self._most_waiting} windows waited")
         return remarks
 
-    def refuse(self, seconds: float) -> None:
-        """Count a chunk of some seconds that cannot be understood."""
+    def refuse(self, passed_s: float) -> None:
+        """Count a chunk of an unknown format.
+
+        How long it is nobody can tell; it came `passed_s` after the one before it, and counts for
+        as long unless nobody listened meanwhile.
+        """
         self.counts["refused"] += 1
-        self.stream.refuse(seconds)
+        self.stream.refuse(max(0.0, min(passed_s, ABSENCE_NS / SECOND)))
 
     def drop_old(self) -> list[Remark]:
         """Drop the windows that came too long ago: newest wins."""

@@ -22,7 +22,6 @@ from ser_ros.clock import SECOND
 from ser_ros.evaluation.judged import Judged, Source
 from ser_ros.hearing import Heard, Hearing, HearingConfig
 from ser_ros.labels import LabelSet
-from ser_ros.stream import ABSENCE_NS
 from ser_ros.tracking import TrackingConfig
 
 
@@ -112,7 +111,7 @@ class _Ear:
         fmt = self._format
         passed_ns, self._log_ns = chunk.log_ns - (self._log_ns or chunk.log_ns), chunk.log_ns
         if fmt is None:  # as the node does
-            self._hearing.refuse(max(0, min(passed_ns, ABSENCE_NS)) / SECOND)
+            self._hearing.refuse(passed_ns / SECOND)
             return
         duration_ns = len(chunk.data) // fmt.bytes_per_frame * SECOND // fmt.rate
         start_ns = chunk.stamp_ns or chunk.log_ns - duration_ns

@@ -365,9 +365,13 @@ def test_what_was_said_before_a_simulation_began_anew_mutes_nothing():
 def test_sound_that_cannot_be_understood_is_lost():
     robot = Robot()
     robot.hear(1.0)
-    robot.hearing.refuse(40.0)
+    robot.hearing.refuse(20.0)
     assert robot.hearing.counts["refused"] == 1
-    assert robot.hearing.lost == 41 * RATE, "with the second that came into no window for it"
+    assert robot.hearing.lost == 21 * RATE, "with the second that came into no window for it"
+    robot.hearing.refuse(40.0)
+    assert robot.hearing.lost == 51 * RATE, "before the last 30 s nobody listened"
+    robot.hearing.refuse(-5.0)
+    assert (robot.hearing.lost, robot.hearing.counts["refused"]) == (51 * RATE, 3)
 
 
 def test_hearing_goes_on_after_the_robot_has_spoken():

@@ -17,7 +17,6 @@ from std_msgs.msg import Bool
 from ser_ros.audio import AudioFormat, SampleFormat
 from ser_ros.bundle import Bundle, find_bundle
 from ser_ros.classifier import Classifier
-from ser_ros.clock import SECOND
 from ser_ros.errors.audio import AudioError
 from ser_ros.health import Latencies, Level, Losses, Rate, Report, Watchdog
 from ser_ros.hearing import Heard, Hearing
@@ -28,7 +27,7 @@ from ser_ros.nodes.managed import ManagedNode
 from ser_ros.nodes.process import spin
 from ser_ros.nodes.voice import VoiceServices
 from ser_ros.runtime import trim_memory
-from ser_ros.stream import ABSENCE_NS, Remark
+from ser_ros.stream import Remark
 
 _NO_AUDIO_S = 10.0
 """Seconds without a chunk after which the diagnostics say so."""
@@ -188,8 +187,7 @@ class InferenceNode(ManagedNode):
         self._chunk_rate.add(now)
         passed_s, self._chunk_at_s = now - (self._chunk_at_s or now), now
         if self._format is None:
-            # How long it is nobody can tell; it came after as long a time.
-            self._hearing.refuse(min(passed_s, ABSENCE_NS / SECOND))
+            self._hearing.refuse(passed_s)
             return
         remarks = self._hearing.chunk(memoryview(data.data), self._format, stamp_ns, self.now_ns())
         self._tell(remarks)

@@ -146,7 +146,7 @@ def _trained(
     rate = config.features.rate
     recordings = recordings_of(parts.training, config.learned, rate)
     speakers = len({recording.clip.speaker for recording in recordings} - {""})
-    told = f"{speakers} speakers" if speakers else "speakers that nobody told"
+    told = f"{speakers} speaker{'s' * (speakers != 1)}" if speakers else "speakers nobody told"
     _log.info("Training on %d clips of %s.", len(recordings), told)
     validate, apart = None, recordings_of(parts.validation, config.label_set, rate)
     if apart:
